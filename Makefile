@@ -1,0 +1,49 @@
+# Needs Python 3.11 or newer, and make. Everything else is installed into .venv, from a lock with hashes.
+# Another interpreter: make test PYTHON=python3.12
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check prove bench format docs lock install clean
+
+export PYTHON
+BIN := .venv/bin
+CODE := src tests $(wildcard benchmarks) scripts
+JOBS ?= 2
+
+help:  ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: install  ## Go round the loop once on real flights
+	@$(BIN)/lapwise demo
+
+test: install  ## Run all tests but the long proofs (ARGS="-k name" to choose)
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not prove" $(ARGS)
+
+check: install  ## Style, types, import contracts, architecture
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/mypy $(CODE)
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest -q tests/architecture
+
+prove: install  ## Run the long proofs: kills, simulations, large files
+	@$(BIN)/python -m pytest -m prove --timeout 1800 $(ARGS)
+
+bench: install  ## Measure, and print the seconds
+	@$(BIN)/python -m benchmarks
+
+format: install  ## Mend style and formatting in place
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+docs: install  ## Write docs/cli.md anew from the commands
+	@$(BIN)/python scripts/cli_docs.py
+
+lock: install  ## Resolve the requirements anew (UPGRADE=--upgrade for newer releases)
+	@$(BIN)/python scripts/lock.py $(UPGRADE)
+
+install:
+	@sh scripts/python.sh scripts/install.py
+
+clean:  ## Remove .venv and every cache
+	rm -rf .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
