@@ -1,9 +1,16 @@
 """What holds for every test."""
 
 import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from lapwise.store.model import Store
 
 # Threads that wait sleep instead of spinning, because the tests run in parallel on few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -18,3 +25,23 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of whoever runs the tests (LAPWISE_*) away from the tests."""
     for name in [name for name in os.environ if name.startswith("LAPWISE_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh database to copy, because running the migrations for each test takes longer."""
+    from lapwise.store.open import open_database
+
+    path = tmp_path_factory.mktemp("template") / "lapwise.db"
+    open_database(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path, sqlite_template: Path) -> Iterator["Store"]:
+    """An empty store: a SQLite database and a folder of blobs, of this test alone."""
+    from lapwise.store.open import open_store
+
+    shutil.copy(sqlite_template, tmp_path / "lapwise.db")
+    with open_store(f"sqlite:///{tmp_path}/lapwise.db", f"{tmp_path}/blobs") as store:
+        yield store

@@ -1,0 +1,109 @@
+"""Lapwise: declare a whole ML product on one page, and go round its loop.
+
+>>> import lapwise as lw
+>>> lw.Table("weather", "weather/*.parquet", key="station", event="observed_at").key
+('station',)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lapwise import gates
+    from lapwise.core.declaration import Table
+    from lapwise.core.errors import LapwiseError
+    from lapwise.data import Examples, GroupSplit, KeySplit, Label, TimeSplit
+    from lapwise.features import on_demand
+    from lapwise.features.model import (
+        FeatureView,
+        count,
+        first,
+        last,
+        max,
+        mean,
+        min,
+        rate,
+        std,
+        sum,
+    )
+    from lapwise.loop.model import Frame, Loop, Params, Threshold
+    from lapwise.loop.notebook import start_run
+    from lapwise.pipeline import pipeline, step
+
+_HOMES = {
+    "Examples": "data",
+    "FeatureView": "features",
+    "Frame": "loop.model",
+    "GroupSplit": "data",
+    "KeySplit": "data",
+    "Label": "data",
+    "LapwiseError": "core.errors",
+    "Loop": "loop.model",
+    "Params": "loop.model",
+    "Table": "core.declaration",
+    "Threshold": "loop.model",
+    "TimeSplit": "data",
+    "count": "features",
+    "first": "features",
+    "last": "features",
+    "max": "features",
+    "mean": "features",
+    "min": "features",
+    "on_demand": "features",
+    "pipeline": "pipeline",
+    "rate": "features",
+    "start_run": "loop.notebook",
+    "std": "features",
+    "step": "pipeline",
+    "sum": "features",
+}
+_MODULES = ("gates",)
+
+__version__ = "0.1.0"
+__all__ = [
+    "Examples",
+    "FeatureView",
+    "Frame",
+    "GroupSplit",
+    "KeySplit",
+    "Label",
+    "LapwiseError",
+    "Loop",
+    "Params",
+    "Table",
+    "Threshold",
+    "TimeSplit",
+    "count",
+    "first",
+    "gates",
+    "last",
+    "max",
+    "mean",
+    "min",
+    "on_demand",
+    "pipeline",
+    "rate",
+    "start_run",
+    "std",
+    "step",
+    "sum",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its room when it is first asked for."""
+    if name in _HOMES:
+        value = getattr(import_module(f"lapwise.{_HOMES[name]}"), name)
+    elif name in _MODULES:
+        value = import_module(f"lapwise.{name}")
+    else:
+        raise AttributeError(f"module 'lapwise' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return [*__all__, "__version__"]

@@ -1,0 +1,399 @@
+"""The frozen records that rooms exchange and the store keeps.
+
+Times are microseconds since 1970, UTC. Digests are BLAKE3 in hexadecimal. A field added later has
+a default, so that old rows still decode; unknown fields are ignored, so that new rows do too.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from lapwise.core.digest import Digest
+
+__all__ = [
+    "Approval",
+    "Artifact",
+    "AuditEntry",
+    "Capture",
+    "Column",
+    "ColumnStatistics",
+    "DatasetVersion",
+    "FeatureFrame",
+    "FilePart",
+    "KeyPart",
+    "Lap",
+    "LapState",
+    "LapStep",
+    "Lineage",
+    "Metric",
+    "ModelVersion",
+    "Output",
+    "Param",
+    "Record",
+    "Run",
+    "RunStatus",
+    "Scalar",
+    "Signature",
+    "Split",
+    "SplitPart",
+    "Stage",
+    "StepResult",
+    "Tag",
+    "Trigger",
+    "Verdict",
+    "VerdictStatus",
+]
+
+Scalar: TypeAlias = str | int | float | bool | None
+"""What a parameter, a bound or a measured value may be."""
+
+RunStatus: TypeAlias = Literal["running", "finished", "failed", "killed", "crashed"]
+Stage: TypeAlias = Literal["none", "staging", "canary", "production", "archived"]
+VerdictStatus: TypeAlias = Literal["passed", "failed", "cannot_tell", "not_applicable"]
+LapState: TypeAlias = Literal["running", "refused", "waiting", "approved", "failed"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """The parent of all records: frozen, named fields, compared by value."""
+
+
+class Column(Record, frozen=True, kw_only=True):
+    """One column of a table or frame: its name and its Polars type as text (``Int64``)."""
+
+    name: str
+    dtype: str
+    nullable: bool = True
+
+
+class ColumnStatistics(Record, frozen=True, kw_only=True):
+    """What a column held; ``mean`` and ``std`` (ddof 1) for numbers only, times as microseconds."""
+
+    name: str
+    nulls: int
+    distinct: int
+    minimum: Scalar = None
+    maximum: Scalar = None
+    mean: float | None = None
+    std: float | None = None
+
+
+class FilePart(Record, frozen=True, kw_only=True):
+    """One file of a dataset version: ``name`` relative to the source, ``digest`` of its blob."""
+
+    name: str
+    digest: Digest
+    size: int
+    rows: int
+    modified_ns: int = 0
+
+
+class DatasetVersion(Record, frozen=True, kw_only=True):
+    """A table as it was read: its files by digest, and the known time up to which rows count.
+
+    ``watermark`` is exclusive: rows with ``known < watermark`` are of this version. ``digest``
+    names the content (schema, files, keys, times, watermark), so equal content is one version.
+    """
+
+    id: str
+    table: str
+    number: int
+    digest: Digest
+    parts: tuple[FilePart, ...]
+    columns: tuple[Column, ...]
+    statistics: tuple[ColumnStatistics, ...]
+    rows: int
+    watermark: int
+    key: tuple[str, ...]
+    event: str
+    known: str
+    event_minimum: int | None
+    event_maximum: int | None
+    source: str
+    created: int
+
+
+class SplitPart(Record, frozen=True, kw_only=True):
+    """One part of a split: what it is called, its rows, and for time splits ``start <= t < end``."""
+
+    name: str
+    rows: int
+    start: int | None = None
+    end: int | None = None
+
+
+class Split(Record, frozen=True, kw_only=True):
+    """Which examples train, validate and test; frozen once made.
+
+    ``kind`` is ``time``, ``group`` or ``key``. Time splits say instants in ``parts`` and
+    ``embargo`` in microseconds; the others assign by hash of ``by`` with ``salt``, so that a row
+    never moves. ``assignment`` is the digest of a Parquet blob (row, part); ``left_out`` counts the
+    rows in no part, ``unlabelled`` those without a label yet.
+    """
+
+    digest: Digest
+    kind: str
+    parts: tuple[SplitPart, ...]
+    by: tuple[str, ...] = ()
+    salt: str = ""
+    embargo: int = 0
+    left_out: int = 0
+    unlabelled: int = 0
+    assignment: Digest
+
+
+class FeatureFrame(Record, frozen=True, kw_only=True):
+    """Features of examples as of each example's time, as a Parquet blob named by ``blob``.
+
+    ``views`` are the digests of the feature views' definitions, ``datasets`` those of the dataset
+    versions that were read. Columns come in the order of the declaration.
+    """
+
+    digest: Digest
+    blob: Digest
+    rows: int
+    columns: tuple[Column, ...]
+    features: tuple[str, ...]
+    views: tuple[KeyPart, ...]
+    datasets: tuple[KeyPart, ...]
+    null_shares: tuple[Metric, ...]
+
+
+class Param(Record, frozen=True, kw_only=True):
+    """A named input of a run."""
+
+    name: str
+    value: Scalar
+
+
+class Metric(Record, frozen=True, kw_only=True):
+    """A named number of a run, at a step and a machine time."""
+
+    name: str
+    value: float
+    step: int = 0
+    at: int = 0
+
+
+class Tag(Record, frozen=True, kw_only=True):
+    """A free label of a run."""
+
+    name: str
+    value: str
+
+
+class Artifact(Record, frozen=True, kw_only=True):
+    """A file that a run or a version keeps: its name with ``/``, and its blob."""
+
+    name: str
+    digest: Digest
+    size: int
+
+
+class Capture(Record, frozen=True, kw_only=True):
+    """What it takes to repeat a run; ``flags`` name what was not pinned, seeded or committed.
+
+    ``patch`` and ``packages`` are blobs (a Git patch; ``name==version`` lines). ``environment`` is
+    the digest of packages, Python and platform: equal digests mean equal environments.
+    """
+
+    commit: str | None
+    dirty: bool
+    patch: Digest | None
+    packages: Digest
+    environment: Digest
+    python: str
+    platform: str
+    cpu: str
+    cores: int
+    memory: int
+    threads: tuple[Param, ...]
+    seed: int | None
+    command: tuple[str, ...]
+    datasets: tuple[KeyPart, ...] = ()
+    split: Digest | None = None
+    frame: Digest | None = None
+    code: Digest | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """One execution of training code."""
+
+    id: str
+    number: int
+    experiment: str
+    status: RunStatus
+    started: int
+    ended: int | None = None
+    name: str = ""
+    lap: str | None = None
+    parent: str | None = None
+    capture: Capture | None = None
+
+
+class KeyPart(Record, frozen=True, kw_only=True):
+    """One named ingredient of a digest, so that ``why`` can say which one changed."""
+
+    name: str
+    digest: Digest
+
+
+class Output(Record, frozen=True, kw_only=True):
+    """One value a step returned: the codec that wrote it, and its blob."""
+
+    name: str
+    codec: str
+    digest: Digest
+    size: int
+
+
+class StepResult(Record, frozen=True, kw_only=True):
+    """What a step gave for a key; ``parts`` are the ingredients of ``key``."""
+
+    key: Digest
+    step: str
+    parts: tuple[KeyPart, ...]
+    outputs: tuple[Output, ...]
+    seconds: float
+    created: int
+
+
+class Signature(Record, frozen=True, kw_only=True):
+    """What a model takes and gives: input columns in order, output columns in order."""
+
+    inputs: tuple[Column, ...]
+    outputs: tuple[Column, ...]
+
+
+class Lineage(Record, frozen=True, kw_only=True):
+    """All that a version was made from, by digest or id."""
+
+    run: str | None = None
+    lap: str | None = None
+    datasets: tuple[KeyPart, ...] = ()
+    split: Digest | None = None
+    frame: Digest | None = None
+    views: tuple[KeyPart, ...] = ()
+    code: Digest | None = None
+    commit: str | None = None
+    environment: Digest | None = None
+    seed: int | None = None
+    params: tuple[Param, ...] = ()
+    trained_until: int | None = None
+    recipe: Digest | None = None
+
+
+class ModelVersion(Record, frozen=True, kw_only=True):
+    """A packaged model; all but ``stage`` and ``marks`` is fixed when it is registered.
+
+    ``digest`` names the canonical form of the artifacts. ``serving`` is the format that answers
+    requests (``onnx`` when parity was proven, else the native one) and ``parity`` says why.
+    ``threshold`` turns a score into a decision: at or above is yes. ``trusted`` are the types that a
+    person allowed the model to hold beyond those that Lapwise reviewed.
+    """
+
+    id: str
+    model: str
+    number: int
+    digest: Digest
+    format: str
+    serving: str
+    parity: str
+    artifacts: tuple[Artifact, ...]
+    signature: Signature
+    lineage: Lineage
+    task: str
+    classes: tuple[str, ...] = ()
+    threshold: float | None = None
+    verdicts: Digest | None = None
+    created: int
+    stage: Stage = "none"
+    marks: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
+
+
+class Approval(Record, frozen=True, kw_only=True):
+    """A person's (or a recorded policy's) decision about a version."""
+
+    id: str
+    version: str
+    decision: Literal["approved", "refused"]
+    by: str
+    at: int
+    note: str = ""
+    verdicts: Digest | None = None
+
+
+class AuditEntry(Record, frozen=True, kw_only=True):
+    """One act, chained: ``hash`` covers every other field, ``previous`` is the hash before."""
+
+    sequence: int
+    previous: Digest
+    hash: Digest
+    at: int
+    actor: str
+    action: str
+    subject: str
+    details: tuple[Param, ...] = ()
+
+
+class Verdict(Record, frozen=True, kw_only=True):
+    """What a gate found: measured against limit, how sure, and a sentence for people.
+
+    ``low`` and ``high`` bound the measured value (or difference) at ``confidence``. ``parts`` hold
+    a verdict for each slice of a gate that has ``each=``.
+    """
+
+    gate: str
+    name: str
+    status: VerdictStatus
+    sentence: str
+    measured: float | None = None
+    limit: float | None = None
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+    rows: int | None = None
+    parts: tuple[Verdict, ...] = ()
+
+
+class Trigger(Record, frozen=True, kw_only=True):
+    """What started a lap: ``manual``, ``code``, ``schedule`` or ``alarm``, and why."""
+
+    kind: str
+    reason: str = ""
+
+
+class LapStep(Record, frozen=True, kw_only=True):
+    """One step of a lap as the ledger shows it."""
+
+    name: str
+    key: Digest
+    reused: bool
+    seconds: float
+    digest: Digest = ""
+
+
+class Lap(Record, frozen=True, kw_only=True):
+    """One trip round the loop; ``as_of`` is the world's time it saw."""
+
+    id: str
+    number: int
+    loop: str
+    trigger: Trigger
+    as_of: int
+    state: LapState
+    started: int
+    seconds: float = 0.0
+    steps: tuple[LapStep, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    decision: str = ""
+    decided_by: str = ""
+    run: str | None = None
+    version: str | None = None
+    error: str = ""
+    datasets: tuple[KeyPart, ...] = ()
+    split: Split | None = None

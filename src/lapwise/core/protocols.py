@@ -1,0 +1,106 @@
+"""What one room needs of another, as small Protocols that ``loop/bootstrap.py`` fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from lapwise.core.digest import Digest
+
+__all__ = [
+    "Codec",
+    "ColumnScorer",
+    "Fingerprint",
+    "Predictor",
+    "Progress",
+    "SilentProgress",
+    "Task",
+]
+
+
+class Task(Protocol):
+    """One line of progress."""
+
+    def advance(self, amount: float = 1) -> None:
+        """Add finished work, in the unit of the total."""
+        ...
+
+    def done(self) -> None:
+        """Finish the line, whether or not the total was reached."""
+        ...
+
+
+class Progress(Protocol):
+    """Shows how far long work has come; the CLI draws bars, tests and libraries stay silent."""
+
+    def task(self, label: str, total: float | None = None) -> Task:
+        """Open a line; ``total`` None means unknown."""
+        ...
+
+
+class SilentProgress:
+    """Progress that shows nothing."""
+
+    def task(self, label: str, total: float | None = None) -> Task:
+        """Return a line that is not shown."""
+        return _SilentTask()
+
+
+class _SilentTask:
+    def advance(self, amount: float = 1) -> None:
+        """Do nothing."""
+
+    def done(self) -> None:
+        """Do nothing."""
+
+
+class Fingerprint(Protocol):
+    """Digests a function with all the project code it reaches (implemented by ``pipeline``)."""
+
+    def __call__(self, function: Callable[..., Any]) -> Digest:
+        """Return the digest; equal digests mean that the function computes the same."""
+        ...
+
+
+class Codec(Protocol):
+    """Writes one type of value to a file and reads it back (a hook of ``pipeline``)."""
+
+    name: str
+
+    def accepts(self, value: object) -> bool:
+        """Return whether this codec writes ``value``."""
+        ...
+
+    def write(self, value: object, path: Path) -> None:
+        """Write ``value`` as one file; equal values give equal bytes."""
+        ...
+
+    def read(self, path: Path) -> object:
+        """Return what :meth:`write` was given."""
+        ...
+
+
+class Predictor(Protocol):
+    """A packaged model, loaded (implemented by ``registry``)."""
+
+    def predict(self, frame: Any) -> Any:
+        """Return scores for a Polars frame that has the signature's input columns.
+
+        Shape ``(rows,)`` for binary (probability of yes) and regression, ``(rows, classes)``
+        for multiclass, as float64.
+        """
+        ...
+
+
+class ColumnScorer(Protocol):
+    """A packaged model, loaded, as the inference path feeds it: arrays, no data frame."""
+
+    def score(self, columns: Mapping[str, Any]) -> Any:
+        """Return scores for one NumPy array of shape ``(rows,)`` for each of the signature's inputs.
+
+        A ``Float32`` input is float32, NaN where missing or infinite; a ``String`` input is an
+        object array of ``str``, empty where missing. Shapes out are those of
+        :meth:`Predictor.predict`, as float64.
+        """
+        ...

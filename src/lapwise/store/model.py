@@ -1,0 +1,398 @@
+"""What the store offers, noun by noun.
+
+The SQL implementation keeps these, and a remote one will put the same signatures over HTTP; rooms
+hold a :class:`Store` and know neither SQL nor paths. Every write is one transaction and is durable
+when the call returns. Every call that makes something is idempotent: asked again with the same
+identity it returns what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+import msgspec
+
+from lapwise.core.digest import Digest
+from lapwise.core.model import (
+    Approval,
+    Artifact,
+    AuditEntry,
+    Capture,
+    DatasetVersion,
+    Lap,
+    Metric,
+    ModelVersion,
+    Param,
+    Run,
+    RunStatus,
+    Stage,
+    StepResult,
+    Tag,
+)
+
+__all__ = [
+    "Audit",
+    "AuditDraft",
+    "Blobs",
+    "Datasets",
+    "FileStamp",
+    "Laps",
+    "Lease",
+    "Leases",
+    "Models",
+    "Records",
+    "Runs",
+    "StageMove",
+    "Steps",
+    "Store",
+]
+
+
+class Blobs(Protocol):
+    """Bytes by BLAKE3 digest, on a local disk or in an object store."""
+
+    def put(self, content: bytes) -> Digest:
+        """Keep bytes durably and return their digest; keeping them twice costs nothing."""
+        ...
+
+    def put_file(self, path: Path, *, expected: Digest | None = None) -> Digest:
+        """Keep a file in constant memory; ``expected`` (if known) saves hashing it twice.
+
+        Raises:
+            StorageFullError: no room or no permission; nothing is left behind.
+            CorruptError: the file does not have the ``expected`` digest.
+        """
+        ...
+
+    def get(self, digest: Digest) -> bytes:
+        """Return checked bytes.
+
+        Raises:
+            NotFoundError: there is no such blob.
+            CorruptError: the bytes differ from their digest.
+        """
+        ...
+
+    def path(self, digest: Digest) -> Path:
+        """Return a local read-only file with the blob (checked once a process; fetched if remote).
+
+        Raises:
+            NotFoundError, CorruptError: as :meth:`get`.
+        """
+        ...
+
+    def has(self, digest: Digest) -> bool:
+        """Return whether the blob is there (its bytes unchecked)."""
+        ...
+
+    def size(self, digest: Digest) -> int:
+        """Return the blob's size in bytes; raises NotFoundError."""
+        ...
+
+    def digests(self) -> Iterator[Digest]:
+        """Yield the digest of each blob, in any order."""
+        ...
+
+    def remove(self, digest: Digest) -> None:
+        """Remove a blob if it is there (garbage collection only)."""
+        ...
+
+    def anchor(self, name: str, content: bytes) -> None:
+        """Write a small named object once; raises ConflictError when ``name`` holds other bytes."""
+        ...
+
+    def anchors(self) -> dict[str, bytes]:
+        """Return every anchored object by name."""
+        ...
+
+
+class FileStamp(msgspec.Struct, frozen=True):
+    """What identifies an unchanged file without reading it, and the digest it had then."""
+
+    path: str
+    size: int
+    modified_ns: int
+    inode: int
+    digest: Digest
+
+
+class Datasets(Protocol):
+    """Versions of tables."""
+
+    def add(self, version: DatasetVersion) -> DatasetVersion:
+        """Keep a version and give it its ``number``; same table and digest returns the old one."""
+        ...
+
+    def get(self, reference: str) -> DatasetVersion:
+        """Return a version by id, digest, ``table@vN`` or ``table`` (the latest).
+
+        Raises:
+            NotFoundError: there is none; the error lists the near ones.
+        """
+        ...
+
+    def list(self, table: str | None = None, *, limit: int = 100) -> Sequence[DatasetVersion]:
+        """Return versions, newest first."""
+        ...
+
+    def stamps(self, paths: Iterable[str]) -> dict[str, FileStamp]:
+        """Return what is remembered of files, by path."""
+        ...
+
+    def remember(self, stamps: Iterable[FileStamp]) -> None:
+        """Remember files, so that unchanged ones cost a stat the next time."""
+        ...
+
+
+class Runs(Protocol):
+    """Runs and what was logged to them."""
+
+    def create(self, run: Run) -> Run:
+        """Keep a new run and give it its ``number`` (counted over the whole store)."""
+        ...
+
+    def get(self, reference: str) -> Run:
+        """Return a run by id, number (``43``, ``043``, ``run 043``); raises NotFoundError."""
+        ...
+
+    def list(
+        self, experiment: str | None = None, *, lap: str | None = None, limit: int = 100
+    ) -> Sequence[Run]:
+        """Return runs, newest first."""
+        ...
+
+    def finish(self, run: str, status: RunStatus, ended: int) -> Run:
+        """End a run; ending an ended run changes nothing."""
+        ...
+
+    def set_capture(self, run: str, capture: Capture) -> None:
+        """Say what it takes to repeat the run."""
+        ...
+
+    def log(
+        self,
+        run: str,
+        *,
+        params: Sequence[Param] = (),
+        metrics: Sequence[Metric] = (),
+        tags: Sequence[Tag] = (),
+        artifacts: Sequence[Artifact] = (),
+        batch: str | None = None,
+    ) -> None:
+        """Add to a run in one transaction; a repeated ``batch`` id is taken once.
+
+        Raises:
+            ConflictError: a parameter has another value already (parameters never change).
+        """
+        ...
+
+    def params(self, runs: Sequence[str]) -> dict[str, tuple[Param, ...]]:
+        """Return parameters by run id, sorted by name."""
+        ...
+
+    def metrics(self, runs: Sequence[str]) -> dict[str, tuple[Metric, ...]]:
+        """Return the last value of each metric by run id (highest step, then time), by name."""
+        ...
+
+    def history(self, run: str, metric: str) -> tuple[Metric, ...]:
+        """Return every value of a metric, by (step, at, order of logging)."""
+        ...
+
+    def tags(self, runs: Sequence[str]) -> dict[str, tuple[Tag, ...]]:
+        """Return tags by run id, sorted by name; the last value written wins."""
+        ...
+
+    def artifacts(self, run: str) -> tuple[Artifact, ...]:
+        """Return artifacts by name; the last one written under a name wins."""
+        ...
+
+
+class Steps(Protocol):
+    """The cache of step results."""
+
+    def get(self, key: Digest) -> StepResult | None:
+        """Return the result for a key, or None."""
+        ...
+
+    def add(self, result: StepResult) -> StepResult:
+        """Keep a result; of two racing for one key the first is kept and returned to both."""
+        ...
+
+    def last(self, step: str) -> StepResult | None:
+        """Return the newest result of a step by name, to say what changed since."""
+        ...
+
+
+class Records(Protocol):
+    """Other immutable records by (kind, digest): splits, feature frames, view definitions."""
+
+    def add(self, kind: str, digest: Digest, record: msgspec.Struct) -> None:
+        """Keep a record; kept already, it stays as it is."""
+        ...
+
+    def get(self, kind: str, digest: Digest, type: type[msgspec.Struct]) -> msgspec.Struct:
+        """Return a record decoded as ``type``; raises NotFoundError."""
+        ...
+
+    def digests(self, kind: str) -> Sequence[Digest]:
+        """Return the digests kept under a kind, oldest first."""
+        ...
+
+
+class AuditDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """An audit entry before the store gives it its place in the chain."""
+
+    at: int
+    actor: str
+    action: str
+    subject: str
+    details: tuple[Param, ...] = ()
+
+
+class StageMove(msgspec.Struct, frozen=True):
+    """One version's change of stage; refused unless it stands at ``source`` now."""
+
+    version: str
+    source: Stage
+    target: Stage
+    mark: str = ""
+
+
+class Models(Protocol):
+    """Model versions, their stages and approvals."""
+
+    def add(self, version: ModelVersion, audit: AuditDraft) -> ModelVersion:
+        """Register a version, give it its ``number`` in its model, and audit it; one transaction.
+
+        The same model and digest *and lineage run* returns the version that is there, unaudited.
+        """
+        ...
+
+    def get(self, reference: str) -> ModelVersion:
+        """Return a version by id, ``model@vN``, ``model@stage`` or ``model`` (the newest).
+
+        Raises:
+            NotFoundError: there is none; the error lists the near ones.
+        """
+        ...
+
+    def list(self, model: str | None = None, *, limit: int = 100) -> Sequence[ModelVersion]:
+        """Return versions, newest first."""
+        ...
+
+    def production(self, model: str) -> ModelVersion | None:
+        """Return the version in production, or None."""
+        ...
+
+    def move(
+        self, moves: Sequence[StageMove], audit: AuditDraft, approval: Approval | None = None
+    ) -> AuditEntry:
+        """Change stages, keep the approval and append the audit entry, all or nothing.
+
+        Raises:
+            ConflictError: a version does not stand at the move's ``source``, or a model would
+                have two versions in production.
+        """
+        ...
+
+    def decide(self, approval: Approval, audit: AuditDraft) -> AuditEntry:
+        """Keep a decision that moves nothing (a refusal), with its audit entry."""
+        ...
+
+    def approvals(self, version: str) -> Sequence[Approval]:
+        """Return the decisions about a version, oldest first."""
+        ...
+
+
+class Audit(Protocol):
+    """The chained log of acts."""
+
+    def append(self, draft: AuditDraft) -> AuditEntry:
+        """Append an act that changes nothing else in the store."""
+        ...
+
+    def entries(self, *, after: int = 0, limit: int = 1000) -> Sequence[AuditEntry]:
+        """Return entries in order, those with ``sequence > after``."""
+        ...
+
+    def head(self) -> AuditEntry | None:
+        """Return the last entry, or None."""
+        ...
+
+
+class Laps(Protocol):
+    """The ledger."""
+
+    def create(self, lap: Lap) -> Lap:
+        """Keep a new lap and give it its ``number`` in its loop."""
+        ...
+
+    def update(self, lap: Lap) -> None:
+        """Replace the state of a lap that is there; raises NotFoundError."""
+        ...
+
+    def get(self, reference: str, loop: str | None = None) -> Lap:
+        """Return a lap by id, or by number in a loop; raises NotFoundError."""
+        ...
+
+    def list(self, loop: str | None = None, *, limit: int = 100) -> Sequence[Lap]:
+        """Return laps, newest first."""
+        ...
+
+
+class Lease(Protocol):
+    """A held lease."""
+
+    token: int
+
+    def renew(self) -> None:
+        """Extend the lease; raises ConflictError when another holder has it."""
+        ...
+
+
+class Leases(Protocol):
+    """Exclusive, expiring claims on names; the holder's death frees them."""
+
+    def hold(
+        self, name: str, *, seconds: float = 30.0, wait: float = 0.0
+    ) -> AbstractContextManager[Lease]:
+        """Hold ``name``, renewed in the background while the context is open.
+
+        Raises:
+            ConflictError: another live holder has it (after ``wait`` seconds); says who and since
+                when.
+        """
+        ...
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """All nouns of one store; close it when done (``with open_store(...) as store``)."""
+
+    url: str
+    blobs: Blobs
+    datasets: Datasets
+    runs: Runs
+    steps: Steps
+    records: Records
+    models: Models
+    audit: Audit
+    laps: Laps
+    leases: Leases
+    close: Callable[[], None] = _nothing
+
+    def __enter__(self) -> Self:
+        """Return the store."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Release connections."""
+        self.close()

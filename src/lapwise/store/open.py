@@ -1,0 +1,92 @@
+"""Open a store: its database, made or checked, and its blobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lapwise.core.errors import DeclarationError
+from lapwise.store.audit import SqlAudit
+from lapwise.store.blobs_local import LocalBlobs
+from lapwise.store.database import Database, connect, sqlite_path
+from lapwise.store.datasets import SqlDatasets
+from lapwise.store.laps import SqlLaps
+from lapwise.store.leases import SqlLeases
+from lapwise.store.migrate import bring_to_head, check_revision, create, revision
+from lapwise.store.model import Store
+from lapwise.store.models import SqlModels
+from lapwise.store.records import SqlRecords
+from lapwise.store.runs import SqlRuns
+from lapwise.store.steps import SqlSteps
+
+if TYPE_CHECKING:
+    from lapwise.store.blobs_object import ObjectBlobs
+
+__all__ = ["open_blobs", "open_database", "open_store"]
+
+
+def open_store(url: str, blobs: str) -> Store:
+    """Open a store, making what is not there yet.
+
+    Args:
+        url: ``sqlite:///path/lapwise.db`` or ``postgresql://host/database``.
+        blobs: a folder, or ``s3://bucket/prefix`` with credentials from the ``AWS_*`` environment.
+
+    Raises:
+        SchemaError: the database is of a newer or an older version of Lapwise.
+        StoreError: the database or the blobs cannot be used.
+        DeclarationError: a URL is not of a kind that is known.
+    """
+    kept = open_blobs(blobs)
+    database = open_database(url)
+    return Store(
+        url=url,
+        blobs=kept,
+        datasets=SqlDatasets(database),
+        runs=SqlRuns(database),
+        steps=SqlSteps(database),
+        records=SqlRecords(database),
+        models=SqlModels(database),
+        audit=SqlAudit(database),
+        laps=SqlLaps(database),
+        leases=SqlLeases(database),
+        close=database.close,
+    )
+
+
+def open_database(url: str) -> Database:
+    """Open a database at this version's schema, making it if there is none."""
+    path = sqlite_path(url)
+    if path is not None and not (path.exists() and path.stat().st_size):
+        create(path)
+    database = connect(url)
+    try:
+        found = revision(database)
+        if found is None:
+            bring_to_head(database)
+        else:
+            check_revision(found, url)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def open_blobs(url: str) -> LocalBlobs | ObjectBlobs:
+    """Open a folder or an object store; nothing is written before the first blob."""
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return LocalBlobs(Path(url))
+    if scheme == "file":
+        return LocalBlobs(Path(rest))
+    if scheme == "s3":
+        return _object_blobs(url)
+    raise DeclarationError(
+        "not a place for blobs", value=url, expected="a folder, or s3://bucket/prefix"
+    )
+
+
+def _object_blobs(url: str) -> ObjectBlobs:
+    from lapwise.store.blobs_object import ObjectBlobs
+
+    return ObjectBlobs(url)

@@ -1,0 +1,109 @@
+"""Each test that takes a `store` runs twice: SQLite with local blobs, PostgreSQL with S3."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lapwise.core.ids import new_id
+from lapwise.store.model import Store
+from lapwise.store.open import open_database, open_store
+from tests.store import servers
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a store is."""
+
+    url: str
+    blobs: str
+
+    def open(self) -> Store:
+        return open_store(self.url, self.blobs)
+
+
+@pytest.fixture(scope="session")
+def s3_start() -> Iterator[Callable[[], str]]:
+    with servers.s3() as ready:
+        yield ready
+
+
+@pytest.fixture(scope="session")
+def postgresql(s3_start: object) -> Iterator[str]:
+    """Asks for S3 only so that both start at the same time."""
+    with servers.postgresql() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3(s3_start: Callable[[], str]) -> str:
+    return s3_start()
+
+
+@pytest.fixture
+def s3_settings(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: str) -> str:
+    """The name of a fresh database to copy."""
+    servers.make_database(postgresql, "template", "template1")
+    open_database(servers.in_database(postgresql, "template")).close()
+    return "template"
+
+
+@pytest.fixture
+def sqlite_place(tmp_path: Path, sqlite_template: Path) -> Place:
+    shutil.copy(sqlite_template, tmp_path / "lapwise.db")
+    return Place(f"sqlite:///{tmp_path}/lapwise.db", f"{tmp_path}/blobs")
+
+
+@contextmanager
+def of_postgresql(url: str, template: str) -> Iterator[Place]:
+    """A database and a prefix of their own, for one test."""
+    name = f"t_{new_id()}"
+    servers.make_database(url, name, template)
+    yield Place(servers.in_database(url, name), f"s3://{servers.BUCKET}/{name}")
+    servers.drop_database(url, name)
+
+
+@pytest.fixture
+def postgresql_place(
+    postgresql: str, postgresql_template: str, s3_settings: None
+) -> Iterator[Place]:
+    with of_postgresql(postgresql, postgresql_template) as place:
+        yield place
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where nothing is yet: no file, or a PostgreSQL database without a table."""
+    if request.param == "sqlite":
+        yield Place(f"sqlite:///{tmp_path}/new/lapwise.db", f"{tmp_path}/new/blobs")
+        return
+    request.getfixturevalue("s3_settings")
+    with of_postgresql(request.getfixturevalue("postgresql"), "template1") as place:
+        yield place
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest) -> Place:
+    found: Place = request.getfixturevalue(f"{request.param}_place")
+    return found
+
+
+@pytest.fixture
+def store(place: Place) -> Iterator[Store]:
+    with place.open() as store:
+        yield store

@@ -1,0 +1,87 @@
+"""Small records that the store's tests keep."""
+
+from __future__ import annotations
+
+from lapwise.core.digest import Digest, digest_bytes
+from lapwise.core.ids import new_id
+from lapwise.core.model import (
+    Capture,
+    DatasetVersion,
+    FilePart,
+    Lap,
+    Lineage,
+    ModelVersion,
+    Output,
+    Run,
+    Signature,
+    Stage,
+    StepResult,
+    Trigger,
+)
+from lapwise.store.model import AuditDraft, StageMove
+
+
+def digest(text: str) -> Digest:
+    """Return a digest that is the same for the same text."""
+    return digest_bytes(text.encode())
+
+
+def dataset(table: str = "flights", content: str = "rows", blob: Digest = "") -> DatasetVersion:
+    """Return a version that has no number yet."""
+    return DatasetVersion(
+        id=new_id(), table=table, number=0, digest=digest(table + content),
+        parts=(FilePart(name="a.parquet", digest=blob or digest(content), size=4, rows=1),),
+        columns=(), statistics=(), rows=1, watermark=10, key=("id",), event="at", known="at",
+        event_minimum=1, event_maximum=2, source="a.parquet", created=7,
+    )  # fmt: skip
+
+
+def run(experiment: str = "flight-delay", lap: str | None = None) -> Run:
+    """Return a running run without a number."""
+    return Run(id=new_id(), number=0, experiment=experiment, status="running", started=1, lap=lap)
+
+
+def capture(packages: Digest = "") -> Capture:
+    """Return a capture with every required field."""
+    return Capture(
+        commit="a1b9c2", dirty=False, patch=None, packages=packages or digest("packages"),
+        environment=digest("environment"), python="3.11", platform="linux", cpu="x", cores=2,
+        memory=1, threads=(), seed=7, command=("python", "train.py"),
+    )  # fmt: skip
+
+
+def step(key: str, name: str = "train", blob: Digest = "") -> StepResult:
+    """Return a step's result with one output."""
+    output = Output(name="frame", codec="parquet", digest=blob or digest(key), size=4)
+    return StepResult(
+        key=digest(key), step=name, parts=(), outputs=(output,), seconds=0.5, created=3
+    )
+
+
+def version(
+    model: str = "flight-delay", content: str = "weights", run_id: str | None = None
+) -> ModelVersion:
+    """Return a model version without a number."""
+    return ModelVersion(
+        id=new_id(), model=model, number=0, digest=digest(content), format="skops",
+        serving="onnx", parity="proven", artifacts=(), signature=Signature(inputs=(), outputs=()),
+        lineage=Lineage(run=run_id), task="binary", created=5,
+    )  # fmt: skip
+
+
+def lap(loop: str = "flight-delay") -> Lap:
+    """Return a lap without a number."""
+    return Lap(
+        id=new_id(), number=0, loop=loop, trigger=Trigger(kind="manual"), as_of=1,
+        state="running", started=1,
+    )  # fmt: skip
+
+
+def act(action: str = "register", subject: str = "flight-delay", actor: str = "ada") -> AuditDraft:
+    """Return an audit entry to be."""
+    return AuditDraft(at=11, actor=actor, action=action, subject=subject)
+
+
+def move(one: ModelVersion, source: Stage, target: Stage, mark: str = "") -> StageMove:
+    """Return the move of a version from a stage to another."""
+    return StageMove(one.id, source, target, mark)

@@ -1,0 +1,84 @@
+"""A process that writes to a store and says what was acknowledged; the proofs race and kill it.
+
+``python -m tests.store.writer URL BLOBS NAME ROUNDS``: a line of JSON on stdout for each act,
+written after the call returned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from lapwise.core.errors import ConflictError
+from lapwise.core.model import Artifact, Metric, Param
+from lapwise.store.audit import anchor_head
+from lapwise.store.model import Store
+from lapwise.store.open import open_store
+from tests.store import making
+
+SHARED = "many-writers"
+
+
+def main() -> None:
+    url, blobs, name, rounds = sys.argv[1:]
+    with open_store(url, blobs) as store:
+        for index in range(int(rounds)):
+            one_round(store, name, index)
+    say("done", True)
+
+
+def say(act: str, what: object) -> None:
+    """Write a line with one system call, so that a kill cannot cut it."""
+    os.write(1, json.dumps([act, what]).encode() + b"\n")
+
+
+def one_round(store: Store, name: str, index: int) -> None:
+    """Do one of everything, some of it the same in every process."""
+    own = store.blobs.put(f"{name} {index}".encode())
+    say("blob", own)
+    say("blob", store.blobs.put(f"shared {index}".encode()))
+    run = store.runs.create(making.run(name))
+    say("run", [run.id, run.number])
+    store.runs.log(
+        run.id,
+        params=[Param(name="index", value=index)],
+        metrics=[Metric(name=f"m{step % 3}", value=float(step), step=step) for step in range(30)],
+        artifacts=[Artifact(name="own", digest=own, size=store.blobs.size(own))],
+        batch="only",
+    )
+    say("log", run.id)
+    dataset = store.datasets.add(making.dataset(content=f"{name} {index}", blob=own))
+    say("dataset", [dataset.id, dataset.number])
+    same = store.datasets.add(making.dataset(content=f"shared {index}", blob=own))
+    say("same dataset", [same.digest, same.id])
+    step = store.steps.add(making.step(f"shared {index}", blob=own))
+    say("step", [step.key, step.outputs[0].digest])
+    lap = store.laps.create(making.lap(SHARED))
+    say("lap", [lap.id, lap.number])
+    version = store.models.add(
+        making.version(SHARED, f"{name} {index}", run.id), making.act(subject=run.id)
+    )
+    say("version", [version.id, version.number])
+    promote(store, version.id)
+
+
+def promote(store: Store, version: str) -> None:
+    """Move a version to production; somebody else may always be first, then try again."""
+    while True:
+        holder = store.models.production(SHARED)
+        moves = [making.move(store.models.get(version), "none", "production")]
+        if holder is not None:
+            moves.append(making.move(holder, "production", "archived"))
+        try:
+            entry = store.models.move(moves, making.act("promote", version))
+        except ConflictError:
+            continue
+        say("promoted", [version, entry.sequence])
+        anchor_head(store.blobs, entry)
+        say("anchored", entry.sequence)
+        return
+
+
+if __name__ == "__main__":
+    main()
