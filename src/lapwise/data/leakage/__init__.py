@@ -1,0 +1,7 @@
+"""Ways in which a test can know what it should foretell; one numbered rule a file."""
+
+from __future__ import annotations
+
+from lapwise.data.leakage.model import FeatureSource, Subject
+
+__all__ = ["FeatureSource", "Subject"]
