@@ -1,0 +1,82 @@
+"""Feature views, on-demand features and the point-in-time frame.
+
+Names are loaded when they are asked for, so that declaring a page loads nothing that computes.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lapwise.features.definition import definition_digest, keep_definition, load_definition
+    from lapwise.features.demand import OnDemand, on_demand, prove_elementwise
+    from lapwise.features.frame import build_frame, compute, feature_names, read_feature, read_frame
+    from lapwise.features.join import point_in_time
+    from lapwise.features.model import (
+        Aggregate,
+        FeatureView,
+        ViewDefinition,
+        count,
+        first,
+        last,
+        max,
+        mean,
+        min,
+        rate,
+        std,
+        sum,
+        view_definition,
+        view_digest,
+    )
+
+__all__ = [
+    "Aggregate",
+    "FeatureView",
+    "OnDemand",
+    "ViewDefinition",
+    "build_frame",
+    "compute",
+    "count",
+    "definition_digest",
+    "feature_names",
+    "first",
+    "keep_definition",
+    "last",
+    "load_definition",
+    "max",
+    "mean",
+    "min",
+    "on_demand",
+    "point_in_time",
+    "prove_elementwise",
+    "rate",
+    "read_feature",
+    "read_frame",
+    "std",
+    "sum",
+    "view_definition",
+    "view_digest",
+]
+
+_ELSEWHERE = {
+    "OnDemand": "demand",
+    "build_frame": "frame",
+    "compute": "frame",
+    "definition_digest": "definition",
+    "feature_names": "frame",
+    "keep_definition": "definition",
+    "load_definition": "definition",
+    "on_demand": "demand",
+    "point_in_time": "join",
+    "prove_elementwise": "demand",
+    "read_frame": "frame",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its file."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_ELSEWHERE.get(name, 'model')}")
+    return getattr(module, name)

@@ -1,0 +1,50 @@
+"""Definitions of features as the store keeps them, apart from the page that declared them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from lapwise.core.declaration import Table
+from lapwise.core.digest import Digest
+from lapwise.core.errors import NotFoundError
+from lapwise.features.demand import OnDemand, OnDemandDefinition
+from lapwise.features.model import FeatureView, ViewDefinition, view_definition, view_digest
+from lapwise.store.model import Store
+
+__all__ = ["definition_digest", "keep_definition", "load_definition"]
+
+_VIEW = "feature_view"
+_ON_DEMAND = "on_demand"
+
+
+def definition_digest(feature: FeatureView | OnDemand) -> Digest:
+    """Return the version of a feature's definition."""
+    return view_digest(feature) if isinstance(feature, FeatureView) else feature.digest
+
+
+def keep_definition(feature: FeatureView | OnDemand, store: Store) -> Digest:
+    """Keep a definition and return its digest."""
+    digest = definition_digest(feature)
+    if isinstance(feature, FeatureView):
+        store.records.add(_VIEW, digest, view_definition(feature))
+    else:
+        store.records.add(_ON_DEMAND, digest, feature.definition)
+    return digest
+
+
+def load_definition(digest: Digest, store: Store) -> FeatureView | OnDemand:
+    """Return a view or on-demand features as they were declared.
+
+    A view's table comes back without its source, which is no part of what the view means.
+
+    Raises:
+        NotFoundError: no definition has this digest.
+        DeclarationError: an on-demand expression is not element-wise.
+    """
+    try:
+        view = cast("ViewDefinition", store.records.get(_VIEW, digest, ViewDefinition))
+    except NotFoundError:
+        found = store.records.get(_ON_DEMAND, digest, OnDemandDefinition)
+        return OnDemand.of(cast("OnDemandDefinition", found))
+    table = Table(view.table, view.table, key=view.key, event=view.event, known=view.known)
+    return FeatureView(view.name, table, view.by, dict(view.features))

@@ -1,0 +1,198 @@
+"""Reads a view's table: only the columns it needs, under names that cannot clash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from lapwise.core.errors import DataError, FeatureError
+from lapwise.features.model import Aggregate, FeatureView
+
+__all__ = ["Rows", "entity_columns", "microseconds", "read", "rows_of"]
+
+_COUNTABLE = (pl.Boolean, pl.Duration)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A view's table as a lazy frame of the columns that are needed.
+
+    Attributes:
+        scan: ``__known`` and ``__event`` (microseconds), then ``key``, ``by`` and the value
+            columns; in the first two categories are text.
+        key: the columns of the key.
+        by: the columns of the entity, as in :func:`entity_columns`.
+        types: the type of each value column.
+    """
+
+    scan: pl.LazyFrame
+    key: list[str]
+    by: list[str]
+    types: dict[str, pl.DataType]
+
+    @property
+    def ties(self) -> list[pl.Expr]:
+        """What decides between rows of equal key, known and event; NaN is null."""
+        values = []
+        for column, dtype in self.types.items():
+            value = pl.col(value_name(column))
+            values.append(value.fill_nan(None) if dtype.is_float() else _text(value, dtype))
+        return [*(pl.col(name) for name in self.by), *values]
+
+
+def value_name(column: str) -> str:
+    """Return what a table's column is called here."""
+    return f"value:{column}"
+
+
+def entity_columns(frame: pl.DataFrame, view: FeatureView) -> pl.DataFrame:
+    """Return the examples' entity columns under the names they have in :class:`Rows`."""
+    return frame.select(
+        _text(pl.col(name), frame.schema[name]).alias(f"by:{name}") for name in view.by
+    )
+
+
+def rows_of(view: FeatureView, tables: Mapping[str, pl.LazyFrame], examples: pl.Schema) -> Rows:
+    """Check that a view fits its table and the examples, and return the rows it reads.
+
+    Raises:
+        FeatureError: a table or column is missing, or of a type that the view cannot use.
+    """
+    table = view.table
+    if table.name not in tables:
+        raise FeatureError(
+            f"view '{view.name}' reads a table that was not given",
+            value=table.name,
+            expected=f"one of {', '.join(sorted(tables)) or 'no tables at all'}",
+            fix=f'add tables["{table.name}"]',
+        )
+    source = tables[table.name]
+    schema = _schema(source, table.name)
+    for column in (*table.key, table.event, table.known, *view.by, *view.columns):
+        if column not in schema:
+            raise _missing(view, column, f"table '{table.name}'", schema)
+    for column in view.by:
+        if column not in examples:
+            raise _missing(view, column, "the examples", examples)
+        _check_entity(view, column, schema[column], examples[column])
+    for name, aggregate in view.features:
+        if aggregate.column:
+            _check_value(view, name, aggregate, schema[aggregate.column])
+    for column in table.key:
+        if schema[column].is_nested() or schema[column] == pl.Object:
+            raise _wrong_type(view, column, schema[column], "a plain type, as it orders rows")
+    key = [f"key:{column}" for column in table.key]
+    by = [f"by:{column}" for column in view.by]
+    scan = source.select(
+        microseconds(table.known, schema, f"view '{view.name}'").alias("__known"),
+        microseconds(table.event, schema, f"view '{view.name}'").alias("__event"),
+        *(_text(pl.col(name), schema[name]).alias(f"key:{name}") for name in table.key),
+        *(_text(pl.col(name), schema[name]).alias(f"by:{name}") for name in view.by),
+        *(pl.col(name).alias(value_name(name)) for name in view.columns),
+    )
+    return Rows(scan, key, by, {column: schema[column] for column in view.columns})
+
+
+def read(scan: pl.LazyFrame, table: str, *, whole: bool) -> pl.DataFrame:
+    """Collect rows; unless ``whole``, in constant memory beside the result.
+
+    Raises:
+        DataError: the table cannot be read.
+    """
+    try:
+        return scan.collect(engine="in-memory" if whole else "streaming")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(
+            f"table '{table}' cannot be read",
+            value=str(error).partition("\n")[0],
+            fix=f"lapwise data log {table}",
+        ) from error
+
+
+def microseconds(column: str, schema: Mapping[str, pl.DataType], where: str) -> pl.Expr:
+    """Return a column of times as microseconds since 1970, UTC; finer parts are cut off.
+
+    Raises:
+        FeatureError: the column does not hold times.
+    """
+    dtype = schema[column]
+    if not isinstance(dtype, pl.Datetime | pl.Date):
+        raise FeatureError(
+            f"{where}: column '{column}' does not hold times",
+            value=str(dtype),
+            expected="Datetime (with a zone, or in UTC without) or Date",
+        )
+    return pl.col(column).dt.epoch("us").cast(pl.Int64)
+
+
+def _schema(source: pl.LazyFrame, table: str) -> pl.Schema:
+    try:
+        return source.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(
+            f"table '{table}' cannot be read", value=str(error).partition("\n")[0]
+        ) from error
+
+
+def _is_text(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, pl.String | pl.Categorical | pl.Enum)
+
+
+def _text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return categories as text, so that their order and identity do not depend on the process."""
+    return column.cast(pl.String) if _is_text(dtype) else column
+
+
+def _check_entity(
+    view: FeatureView, column: str, table: pl.DataType, examples: pl.DataType
+) -> None:
+    if table != examples and not (_is_text(table) and _is_text(examples)):
+        raise FeatureError(
+            f"view '{view.name}': column '{column}' is {table} in table '{view.table.name}' "
+            f"and {examples} in the examples",
+            expected="the same type in both, so that no key is missed",
+            fix=f"cast '{column}' in one of them",
+        )
+    if table.is_float() or table.is_nested() or table == pl.Object:
+        raise _wrong_type(view, column, table, "text, whole numbers, dates or Booleans to match by")
+
+
+def _check_value(view: FeatureView, name: str, aggregate: Aggregate, dtype: pl.DataType) -> None:
+    """Refuse a type that an aggregate cannot take; ``allowed`` says which it can."""
+    plain = not (dtype.is_nested() or dtype == pl.Object)
+    wide = dtype in (pl.Int128, pl.UInt128, pl.Float16)
+    number = not wide and (dtype.is_integer() or dtype.is_float() or dtype in _COUNTABLE)
+    match aggregate.kind:
+        case "rate":
+            fits, allowed = dtype == pl.Boolean, "a Boolean column"
+        case "sum" | "mean" | "std":
+            fits, allowed = number, "a number, Boolean or duration"
+        case "min" | "max":
+            fits, allowed = number or dtype.is_temporal(), "a number, Boolean or time"
+        case _:
+            fits, allowed = plain, "a plain type"
+    if not fits:
+        raise _wrong_type(
+            view, aggregate.column, dtype, f"{allowed}, for {aggregate.kind} '{name}'"
+        )
+
+
+def _wrong_type(view: FeatureView, column: str, dtype: pl.DataType, expected: str) -> FeatureError:
+    return FeatureError(
+        f"view '{view.name}': column '{column}' of table '{view.table.name}' has a type it cannot use",
+        value=str(dtype),
+        expected=expected,
+        fix=f"cast '{column}' in the table's build function",
+    )
+
+
+def _missing(
+    view: FeatureView, column: str, place: str, schema: Mapping[str, pl.DataType]
+) -> FeatureError:
+    return FeatureError(
+        f"view '{view.name}': {place} has no column",
+        value=column,
+        expected=f"one of {', '.join(sorted(schema))[:160]}",
+    )
