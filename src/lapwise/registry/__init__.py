@@ -1,0 +1,76 @@
+"""Model versions: packaged, signed, traced, approved, audited."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lapwise.registry.audit import anchor, verify
+    from lapwise.registry.codec import EstimatorCodec
+    from lapwise.registry.inputs import model_inputs
+    from lapwise.registry.lineage import trace_version
+    from lapwise.registry.loading import load, load_native
+    from lapwise.registry.model import AuditReport, Packaged, Parity, TraceLine
+    from lapwise.registry.packaging import package
+    from lapwise.registry.parity import self_test
+    from lapwise.registry.registration import register
+    from lapwise.registry.stages import approve, archive, refuse, to_staging, withdraw
+
+_HOMES = {
+    "AuditReport": "model",
+    "EstimatorCodec": "codec",
+    "Packaged": "model",
+    "Parity": "model",
+    "TraceLine": "model",
+    "anchor": "audit",
+    "approve": "stages",
+    "archive": "stages",
+    "load": "loading",
+    "load_native": "loading",
+    "model_inputs": "inputs",
+    "package": "packaging",
+    "refuse": "stages",
+    "register": "registration",
+    "self_test": "parity",
+    "to_staging": "stages",
+    "trace_version": "lineage",
+    "verify": "audit",
+    "withdraw": "stages",
+}
+
+__all__ = [
+    "AuditReport",
+    "EstimatorCodec",
+    "Packaged",
+    "Parity",
+    "TraceLine",
+    "anchor",
+    "approve",
+    "archive",
+    "load",
+    "load_native",
+    "model_inputs",
+    "package",
+    "refuse",
+    "register",
+    "self_test",
+    "to_staging",
+    "trace_version",
+    "verify",
+    "withdraw",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lapwise.registry' has no attribute {name!r}")
+    value = getattr(import_module(f"lapwise.registry.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)
