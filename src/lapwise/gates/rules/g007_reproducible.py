@@ -1,0 +1,61 @@
+"""G007 Reproducible."""
+
+from __future__ import annotations
+
+from lapwise.core.evidence import Evidence
+from lapwise.core.model import Verdict, VerdictStatus
+from lapwise.gates.model import Gate, Need
+
+__all__ = ["Reproducible"]
+
+
+class Reproducible(Gate, frozen=True, tag="G007"):
+    """Training again from the record gives the same model.
+
+    What it does:
+        Reads a second training in a fresh process, with the cache off and another hash seed.
+        Passes only if it gave the same digest.
+    Why:
+        What cannot be made again cannot be mended, audited or trusted to be what was tested.
+
+    Example:
+        ``Reproducible()``
+    Statistics:
+        None: equal or not. The largest difference of the scores is shown to tell rounding from
+        chance. Pineau et al., *Improving Reproducibility in Machine Learning Research*, JMLR 22,
+        2021.
+    """
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Return the second training."""
+        return frozenset({"reproduction"})
+
+    def __call__(self, evidence: Evidence) -> Verdict:
+        """Judge the second training."""
+        again = evidence.reproduction
+        status: VerdictStatus = "failed"
+        if again is None:
+            sentence = "The training was not repeated."
+        elif again.error:
+            sentence = f"The second training failed: {again.error}"
+        elif again.equal:
+            status = "passed"
+            sentence = (
+                f"A second training in a fresh process gave the same model {again.first[:12]} "
+                f"in {again.seconds:.1f} s."
+            )
+        else:
+            sentence = (
+                f"A second training gave {again.second[:12]} instead of {again.first[:12]}; scores "
+                f"differ by up to {again.largest_difference:.2g}. Seed whatever draws at random, "
+                "and keep the order of whatever is summed."
+            )
+        return Verdict(
+            gate=self.code,
+            name=self.name,
+            status=status,
+            sentence=sentence,
+            measured=None if again is None or again.error else again.largest_difference,
+            limit=0.0,
+        )
