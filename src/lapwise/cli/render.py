@@ -1,0 +1,90 @@
+"""What commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import msgspec
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lapwise.core.clock import MachineClock, format_time
+
+__all__ = ["age", "console", "number", "print_json", "show", "table", "when"]
+
+
+def console() -> Console:
+    """Return a console on today's standard output."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def show(*things: RenderableType) -> None:
+    """Print text (with Rich markup) or Rich renderables."""
+    target = console()
+    for thing in things:
+        target.print(thing)
+
+
+def print_json(value: object) -> None:
+    """Print a record, or any plain value, as one JSON document; NaN becomes null."""
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    sys.stdout.flush()
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> Table:
+    """Return a table without vertical lines; a heading that ends in ``>`` aligns right.
+
+    Strings are shown as they are, brackets and all; a Rich ``Text`` brings its own style.
+    """
+    drawn = Table(
+        title=title or None,
+        box=None,
+        pad_edge=False,
+        title_justify="left",
+        header_style="bold",
+        title_style="bold",
+        padding=(0, 1),
+    )
+    for heading in headings:
+        right = heading.endswith(">")
+        drawn.add_column(heading.rstrip(">"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(number(cell)) for cell in row))
+    return drawn
+
+
+def number(value: object, digits: int = 4) -> str:
+    """Return a value as people write it: few digits, thousands marked, nothing for None.
+
+    >>> number(336776), number(0.72345678), number(None), number(True)
+    ('336,776', '0.7235', '', 'yes')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.{digits}g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.1e}"
+    return str(value)
+
+
+def when(at: int) -> str:
+    """Return a time of the world to the minute, without a zone (all times are UTC).
+
+    >>> when(0)
+    '1970-01-01 00:00'
+    """
+    return format_time(at)[:16].replace("T", " ")
+
+
+def age(at: int) -> str:
+    """Return how long ago a machine time was, in its largest unit."""
+    seconds = max(0, MachineClock().timestamp() - at) // 1_000_000
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,39 @@
+"""A process that answers requests with one packaged model: ``python -m lapwise.loop.answer``.
+
+It reads ``version.json`` from the folder it is given and the model's files from the store, and writes the port it listens on, loopback only, to ``port`` in that folder. The latency gate starts
+it; the serving room will grow into what users start.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from lapwise.core.model import ModelVersion
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    from lapwise.registry import load
+    from lapwise.serving import FrameScorer, InferenceApp, bind, serve
+    from lapwise.store.open import open_store
+
+    home = Path(sys.argv[1])
+    version = msgspec.json.decode((home / "version.json").read_bytes(), type=ModelVersion)
+    with open_store(*sys.argv[2:4]) as store:
+        app = InferenceApp(version, FrameScorer(load(version, store)))
+
+    def announce(_host: str, port: int) -> None:
+        written = home / "port.new"
+        written.write_text(str(port))
+        written.rename(home / "port")
+
+    serve(app, bind(), announce=announce)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""What is known about a candidate: its metrics, and the verdicts of its gates."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lapwise.core.duration import parse_duration
+from lapwise.core.model import Metric, Verdict
+from lapwise.loop.recipe import feature_parts, read_recipe
+from lapwise.loop.steps.judge import choose_threshold, judge_candidate, measure
+from lapwise.loop.steps.latency import measure_latency
+from lapwise.loop.steps.leakage import search_leakage
+from lapwise.loop.steps.reproduce import reproduce
+
+if TYPE_CHECKING:
+    from lapwise.core.model import ModelVersion, Split
+    from lapwise.loop.course import Course
+    from lapwise.pipeline import StepRun
+
+__all__ = ["Evaluation"]
+
+
+class Evaluation:
+    """The last steps of a lap. Evidence that no gate asks for is not collected.
+
+    Args:
+        course: the lap, with the candidate trained, packaged and scored.
+        candidate: the packaged candidate, not registered yet.
+        split: the lap's split.
+    """
+
+    def __init__(self, course: Course, candidate: ModelVersion, split: Split) -> None:
+        self._course = course
+        self._candidate = candidate
+        self._split = split
+        self._needs = {need for gate in course.loop.gates for need in gate.needs}
+
+    @cached_property
+    def threshold(self) -> float | None:
+        """The score from which the candidate's decision is yes."""
+        return choose_threshold(self._course.loop.decide, self._course.scores.handle.value())
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """Measure the page's metrics on the test rows."""
+        course = self._course
+        run = course.call(
+            "metrics",
+            measure,
+            list(course.loop.metrics),
+            course.examples,
+            course.scores,
+            self.threshold,
+            list(self._candidate.classes),
+            course.loop.examples.row,
+        )
+        return tuple(run.handle.value())
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Collect the evidence that the gates need, and hear them."""
+        course, loop = self._course, self._course.loop
+        production = course.workshop.store.models.production(loop.name)
+        beside = self._production(production) if "production" in self._needs else None
+        run = course.call(
+            "gates",
+            judge_candidate,
+            list(loop.gates),
+            course.examples,
+            course.scores,
+            course.baseline() if "baseline" in self._needs else None,
+            beside,
+            self._comparable_from(production) if beside is not None else None,
+            loop.decide,
+            production.threshold if production is not None and beside is not None else None,
+            list(self._candidate.classes),
+            self._findings() if "findings" in self._needs else None,
+            self._latency() if "latency" in self._needs else None,
+            self._reproduction() if "reproduction" in self._needs else None,
+            loop.examples.row,
+            loop.seed,
+        )
+        return tuple(run.handle.value())
+
+    def _production(self, production: ModelVersion | None) -> StepRun | None:
+        """Score the same rows with production, on the features that it was trained with."""
+        if production is None or production.lineage.recipe is None:
+            return None
+        course = self._course
+        store = course.workshop.store
+        frame = course.frame
+        recipe = read_recipe(production.lineage.recipe, store)
+        if recipe.features != feature_parts(course.loop.features):
+            frame = course.compute_recipe(recipe)
+        return course.score("production", production, frame)
+
+    def _comparable_from(self, production: ModelVersion | None) -> int | None:
+        """Return the first instant whose rows production was not trained or chosen on."""
+        if production is None or production.lineage.trained_until is None:
+            return None
+        embargo = parse_duration(getattr(self._course.loop.split, "embargo", "0s"))
+        return production.lineage.trained_until + embargo
+
+    def _findings(self) -> StepRun:
+        course = self._course
+        return course.call(
+            "leakage",
+            search_leakage,
+            course.examples,
+            course.parts,
+            course.frame,
+            list(course.loop.feature_names),
+            list(course.loop.views),
+            course.loop.examples.row,
+            store=course.workshop.store,
+        )
+
+    def _latency(self) -> StepRun:
+        course = self._course
+        return course.call(
+            "latency",
+            measure_latency,
+            self._candidate.digest,
+            self._candidate.serving,
+            course.examples,
+            course.parts,
+            course.frame,
+            course.loop.examples.row,
+            version=self._candidate,
+            store=course.workshop.store,
+            url=course.workshop.project.store,
+            blobs=course.workshop.project.blobs,
+        )
+
+    def _reproduction(self) -> StepRun:
+        course = self._course
+        return course.call(
+            "reproduce",
+            reproduce,
+            list(course.results),
+            course.as_of,
+            [version.id for _, version in sorted(course.versions.items())],
+            origin=course.loop.origin,
+            root=course.workshop.project.root,
+        )

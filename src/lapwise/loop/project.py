@@ -1,0 +1,76 @@
+"""Where a project is, and where it keeps what it makes."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from lapwise.core.errors import DeclarationError
+
+__all__ = ["Project", "find_project"]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder with a page, and the addresses of its store.
+
+    ``store`` is ``sqlite:///…`` or ``postgresql://…``; ``blobs`` a folder or ``s3://…``;
+    ``page`` the default ``FILE[:NAME]`` of the loop, relative to ``root``.
+    """
+
+    root: Path
+    store: str
+    blobs: str
+    page: str | None = None
+
+
+def find_project(start: Path) -> Project:
+    """Return the project around ``start``.
+
+    The root is the nearest folder upward whose ``pyproject.toml`` has ``[tool.lapwise]``, or that
+    has a ``.lapwise`` folder; else ``start`` itself. ``LAPWISE_STORE`` and ``LAPWISE_BLOBS`` win
+    over ``store`` and ``blobs`` of the table, which win over ``.lapwise/`` in the root.
+
+    Raises:
+        DeclarationError: ``pyproject.toml`` is not TOML, or the table has unknown keys.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        settings = _settings(folder / "pyproject.toml")
+        if settings is not None or (folder / ".lapwise").is_dir():
+            return _project(folder, settings or {})
+    return _project(start, {})
+
+
+def _settings(path: Path) -> dict[str, str] | None:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DeclarationError(f"{path} is not TOML: {error}") from error
+    settings = document.get("tool", {}).get("lapwise")
+    if settings is None:
+        return None
+    unknown = sorted(set(settings) - {"loop", "store", "blobs"})
+    if unknown:
+        raise DeclarationError(
+            f"[tool.lapwise] in {path} has unknown keys",
+            value=unknown,
+            expected="loop, store, blobs",
+        )
+    return dict(settings)
+
+
+def _project(root: Path, settings: dict[str, str]) -> Project:
+    home = root / ".lapwise"
+    return Project(
+        root=root,
+        store=os.environ.get("LAPWISE_STORE")
+        or settings.get("store")
+        or f"sqlite:///{home / 'lapwise.db'}",
+        blobs=os.environ.get("LAPWISE_BLOBS") or settings.get("blobs") or str(home / "blobs"),
+        page=settings.get("loop"),
+    )

@@ -1,0 +1,69 @@
+"""Reproduce: train the candidate once more in a fresh process, and compare to the bit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lapwise.core.clock import MachineClock
+from lapwise.core.evidence import Reproduction
+from lapwise.core.model import KeyPart
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["reproduce"]
+
+
+def reproduce(
+    made: Sequence[KeyPart], as_of: int, versions: Sequence[str], *, origin: str, root: Path
+) -> Reproduction:
+    """Go through examples, split, features and train again; name the first that differs.
+
+    The fresh process has another hash seed, no step cache, and reads the page anew.
+
+    Args:
+        made: digest of the result of each step, in order, as the lap made them.
+        as_of: the world's time that the lap saw.
+        versions: ids of the dataset versions that it read.
+        origin: the page, as ``FILE:NAME``.
+        root: the project's folder.
+    """
+    clock = MachineClock()
+    started = clock.monotonic()
+    seed = "1" if os.environ.get("PYTHONHASHSEED") == "0" else "0"
+    done = subprocess.run(
+        [sys.executable, "-m", "lapwise.loop.rehearse", origin, str(as_of), *versions],
+        cwd=root,
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        check=False,
+    )
+    seconds = clock.monotonic() - started
+    last = made[-1].digest
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        return Reproduction(
+            equal=False,
+            first=last,
+            second="",
+            seconds=seconds,
+            error=lines[-1] if lines else f"the process ended with {done.returncode}",
+        )
+    again = msgspec.json.decode(done.stdout.splitlines()[-1], type=list[KeyPart])
+    differing = [
+        one.name for one, other in zip(made, again, strict=True) if one.digest != other.digest
+    ]
+    return Reproduction(
+        equal=not differing,
+        first=last,
+        second=again[-1].digest,
+        largest_difference=None if differing else 0.0,
+        seconds=seconds,
+        error=f"the first step that differs is '{differing[0]}'" if differing else "",
+    )
