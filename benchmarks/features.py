@@ -9,6 +9,7 @@ import argparse
 import resource
 import statistics
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -16,8 +17,8 @@ import polars as pl
 from lapwise.core.clock import MachineClock
 from lapwise.core.declaration import Table
 from lapwise.features import model as lw
-from lapwise.features.model import Aggregate, FeatureView
 from lapwise.features.join import point_in_time
+from lapwise.features.model import Aggregate, FeatureView
 
 EVENTS = Table("events", "events.parquet", key="id", event="event")
 COLUMNS = [f"v{number}" for number in range(5)]
@@ -107,9 +108,7 @@ def measure(examples: int, rows: int, keys: int, repeats: int) -> list[tuple[str
         ("30 counts, sums, means, deviations", thirty_sums()),
         ("10 minima and maxima", ten_extremes()),
     ):
-        taken = seconds(
-            lambda view=view: point_in_time(asked, [view], time="at", tables=tables), repeats
-        )
+        taken = seconds(partial(point_in_time, asked, [view], time="at", tables=tables), repeats)
         results.append((label, taken, taken / floor))
     return results
 

@@ -52,7 +52,7 @@ def in_window(example: Row, t: int, view: FeatureView, rows: list[Row], within: 
         and t - within <= row["event"] <= t
         and all(row[name] == example[name] for name in view.by)
     ]
-    key = view.table.key
+    key = tuple(view.table.key)
     return sorted(seen, key=lambda row: (row["event"], row["known"], *(row[name] for name in key)))
 
 

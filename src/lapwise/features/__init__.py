@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lapwise.features.definition import definition_digest, keep_definition, load_definition
     from lapwise.features.demand import OnDemand, on_demand, prove_elementwise
-    from lapwise.features.frame import build_frame, compute, feature_names, read_feature, read_frame
+    from lapwise.features.frame import build_frame, compute, feature_names, read_frame
     from lapwise.features.join import point_in_time
     from lapwise.features.model import (
         Aggregate,
@@ -51,7 +51,6 @@ __all__ = [
     "point_in_time",
     "prove_elementwise",
     "rate",
-    "read_feature",
     "read_frame",
     "std",
     "sum",

@@ -148,7 +148,7 @@ class _Runs:
             after = np.where(observed, np.arange(size), size)
             after = np.minimum.accumulate(after[::-1])[::-1]
             place = after[np.minimum(place, size - 1)]
-        return np.where(place < self.stop, place, -1)
+        return np.where((place < self.stop) & (place >= self.start), place, -1)
 
 
 class _Ranges:

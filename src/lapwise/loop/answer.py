@@ -18,14 +18,15 @@ __all__ = ["main"]
 
 def main() -> None:
     """Serve until SIGTERM."""
-    from lapwise.registry import load
+    from lapwise.registry import load, load_scorer
     from lapwise.serving import FrameScorer, InferenceApp, bind, serve
     from lapwise.store.open import open_store
 
     home = Path(sys.argv[1])
     version = msgspec.json.decode((home / "version.json").read_bytes(), type=ModelVersion)
     with open_store(*sys.argv[2:4]) as store:
-        app = InferenceApp(version, FrameScorer(load(version, store)))
+        scorer = load_scorer(version, store) or FrameScorer(load(version, store))
+    app = InferenceApp(version, scorer)
 
     def announce(_host: str, port: int) -> None:
         written = home / "port.new"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from lapwise.core.digest import Digest, digest_value
-from lapwise.core.model import Column, Record
+from lapwise.core.model import Column, KeyPart, Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Categories",
-    "FeaturePart",
     "Recipe",
     "feature_parts",
     "keep_recipe",
@@ -33,29 +32,19 @@ class Categories(Record, frozen=True, kw_only=True):
     values: tuple[str, ...]
 
 
-class FeaturePart(Record, frozen=True, kw_only=True):
-    """One declared feature: ``kind`` is ``feature_view``, ``on_demand`` or ``input``.
-
-    ``digest`` is that of the kept definition; an input has none.
-    """
-
-    kind: str
-    name: str
-    digest: Digest = ""
-
-
 class Recipe(Record, frozen=True, kw_only=True):
     """How rows become a model's inputs, without the user's page.
 
     ``row``, ``time`` and ``unit`` name columns of a request; ``inputs`` are the columns it must
-    carry; ``features`` are in the order of the page.
+    carry. ``features`` are in the order of the page, each with the digest of its kept definition; a
+    plain input has none.
     """
 
     row: str
     time: str
     unit: str | None
     inputs: tuple[Column, ...]
-    features: tuple[FeaturePart, ...]
+    features: tuple[KeyPart, ...]
     categories: tuple[Categories, ...] = ()
 
 
@@ -77,25 +66,21 @@ def read_features(recipe: Recipe, store: Store) -> list[FeatureView | OnDemand |
     Raises:
         NotFoundError: a definition is gone.
     """
-    from lapwise.features import read_feature
+    from lapwise.features import load_definition
 
     return [
-        part.name if part.kind == "input" else read_feature(part.kind, part.digest, store)
+        load_definition(part.digest, store) if part.digest else part.name
         for part in recipe.features
     ]
 
 
-def feature_parts(features: Sequence[FeatureView | OnDemand | str]) -> tuple[FeaturePart, ...]:
+def feature_parts(features: Sequence[FeatureView | OnDemand | str]) -> tuple[KeyPart, ...]:
     """Return features as a recipe names them."""
-    from lapwise.features import FeatureView, view_digest
+    from lapwise.features import definition_digest
 
-    parts = []
-    for one in features:
-        if isinstance(one, str):
-            parts.append(FeaturePart(kind="input", name=one))
-        elif isinstance(one, FeatureView):
-            digest = view_digest(one)
-            parts.append(FeaturePart(kind="feature_view", name=one.name, digest=digest))
-        else:
-            parts.append(FeaturePart(kind="on_demand", name=one.name, digest=one.digest))
-    return tuple(parts)
+    return tuple(
+        KeyPart(name=one, digest="")
+        if isinstance(one, str)
+        else KeyPart(name=one.name, digest=definition_digest(one))
+        for one in features
+    )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lapwise.registry.codec import EstimatorCodec
     from lapwise.registry.inputs import model_inputs
     from lapwise.registry.lineage import trace_version
-    from lapwise.registry.loading import load, load_native
+    from lapwise.registry.loading import load, load_native, load_scorer
     from lapwise.registry.model import AuditReport, Packaged, Parity, TraceLine
     from lapwise.registry.packaging import package
     from lapwise.registry.parity import self_test
@@ -28,6 +28,7 @@ _HOMES = {
     "archive": "stages",
     "load": "loading",
     "load_native": "loading",
+    "load_scorer": "loading",
     "model_inputs": "inputs",
     "package": "packaging",
     "refuse": "stages",
@@ -50,6 +51,7 @@ __all__ = [
     "archive",
     "load",
     "load_native",
+    "load_scorer",
     "model_inputs",
     "package",
     "refuse",

@@ -9,22 +9,24 @@ from lapwise.registry.inputs import model_inputs
 from lapwise.registry.model import NATIVE, ONNX
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
 
     from lapwise.core.model import ModelVersion
-    from lapwise.core.protocols import Predictor
+    from lapwise.core.protocols import ColumnScorer, Predictor
     from lapwise.store.model import Store
 
-__all__ = ["NativePredictor", "OnnxPredictor", "load", "load_native"]
+__all__ = ["NativePredictor", "OnnxPredictor", "load", "load_native", "load_scorer"]
 
 
 class OnnxPredictor:
     """A compiled model: ONNX Runtime, one thread; may be called from several threads at once."""
 
     def __init__(self, content: bytes, version: ModelVersion) -> None:
-        from lapwise.registry.formats.onnx import open_session
+        from lapwise.registry.formats.onnx import Session
 
-        self._session = open_session(content)
+        self._session = Session(content)
         self._version = version
 
     def predict(self, frame: pl.DataFrame) -> Any:
@@ -42,6 +44,17 @@ class OnnxPredictor:
             return _nothing(version)
         scores = _answered(lambda: run(self._session, inputs), version)
         return shaped(scores, task=version.task, rows=len(inputs))  # type: ignore[arg-type]
+
+    def score(self, columns: Mapping[str, Any]) -> Any:
+        """Return scores for one array a column, without a data frame in between.
+
+        Implements :class:`lapwise.core.protocols.ColumnScorer`.
+        """
+        from lapwise.registry.formats.estimator import shaped
+
+        rows = len(next(iter(columns.values())))
+        scores = self._session.run(columns)
+        return shaped(scores, task=self._version.task, rows=rows)  # type: ignore[arg-type]
 
 
 class NativePredictor:
@@ -81,6 +94,13 @@ def load(version: ModelVersion, store: Store) -> Predictor:
     if version.serving == "onnx":
         return OnnxPredictor(_content(version, ONNX, store), version)
     return load_native(version, store)
+
+
+def load_scorer(version: ModelVersion, store: Store) -> ColumnScorer | None:
+    """Return the compiled form, which takes arrays; None when the native one answers requests."""
+    if version.serving != "onnx":
+        return None
+    return OnnxPredictor(_content(version, ONNX, store), version)
 
 
 def load_native(version: ModelVersion, store: Store) -> Predictor:

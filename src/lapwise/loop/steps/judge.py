@@ -25,7 +25,7 @@ def choose_threshold(decide: Threshold | None, scores: pl.DataFrame) -> float | 
     if decide is None:
         return None
     chosen = scores.filter(pl.col("part") == "validation")["score"]
-    value = chosen.quantile(1 - decide.share, interpolation="higher")
+    value = chosen.quantile(1 - decide.share, interpolation="midpoint")
     return None if value is None else float(value)
 
 

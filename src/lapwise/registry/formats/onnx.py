@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from lapwise.core.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
 
     from lapwise.core.evidence import Task
 
-__all__ = ["convert", "open_session", "run"]
+__all__ = ["Session", "convert", "run"]
 
 _MATRIX = "inputs"
 
@@ -60,39 +62,53 @@ def convert(model: Any, inputs: pl.DataFrame, *, task: Task) -> bytes:
     return content
 
 
-def open_session(content: bytes) -> Any:
-    """Return an ONNX Runtime session that computes on the caller's thread.
+class Session:
+    """A compiled model that computes on the caller's thread; threads may share it.
 
     Raises:
         ModelError: the bytes are not a model that ONNX Runtime takes.
     """
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exceptions share no public parent
-        raise ModelError(
-            "ONNX Runtime does not take this model",
-            value=str(error),
-            expected="a model that Lapwise packaged",
-            fix="package the model anew",
-        ) from error
+    def __init__(self, content: bytes) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's own exceptions share no public parent
+            raise ModelError(
+                "ONNX Runtime does not take this model",
+                value=str(error),
+                expected="a model that Lapwise packaged",
+                fix="package the model anew",
+            ) from error
+        self._names = [one.name for one in self._session.get_inputs()]
+        outputs = [one.name for one in self._session.get_outputs()]
+        self._wanted = ["probabilities" if "probabilities" in outputs else outputs[0]]
+
+    def run(self, columns: Mapping[str, Any]) -> Any:
+        """Return the raw scores: (rows, classes), or (rows, 1) for regression.
+
+        Args:
+            columns: one array of shape (rows,) for each input, in the signature's order.
+        """
+        if self._names == [_MATRIX] and list(columns) != [_MATRIX]:
+            import numpy as np
+
+            feeds = {_MATRIX: np.column_stack(list(columns.values()))}
+        else:
+            feeds = {name: columns[name].reshape(-1, 1) for name in self._names}
+        return self._session.run(self._wanted, feeds)[0]
 
 
-def run(session: Any, inputs: pl.DataFrame) -> Any:
-    """Return the raw scores of normalised rows: (rows, classes), or (rows, 1) for regression."""
-    names = [one.name for one in session.get_inputs()]
-    if names == [_MATRIX] and inputs.columns != [_MATRIX]:
-        feeds = {_MATRIX: inputs.to_numpy()}
-    else:
-        feeds = {name: inputs[name].to_numpy().reshape(-1, 1) for name in names}
-    outputs = [one.name for one in session.get_outputs()]
-    wanted = "probabilities" if "probabilities" in outputs else outputs[0]
-    return session.run([wanted], feeds)[0]
+def run(session: Session, inputs: pl.DataFrame) -> Any:
+    """Return the raw scores of normalised rows, as :meth:`Session.run`."""
+    return session.run({name: inputs[name].to_numpy() for name in inputs.columns})
 
 
 def _takes_columns(model: Any) -> bool:
