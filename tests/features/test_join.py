@@ -144,7 +144,7 @@ def test_equals_the_reference_bit_for_bit(examples: list[Row], rows: list[Row]) 
 
 
 @pytest.mark.prove
-@settings(max_examples=3000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1500, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(EXAMPLE, max_size=12),
     HISTORY,

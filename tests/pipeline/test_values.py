@@ -207,3 +207,23 @@ def test_a_global_that_changes_in_this_process_changes_the_key() -> None:
     assert fingerprint(namespace["g"], HERE) == before
     exec("def f():\n    return 2", namespace)
     assert fingerprint(namespace["g"], HERE) != before
+
+
+def test_a_library_that_was_loaded_meanwhile_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that ran, and so loaded what it imports, has the key that it had before."""
+    (tmp_path / "late.py").write_text(
+        "def f():\n    from colorsys import rgb_to_hsv\n    return rgb_to_hsv(0, 0, 0)\n\n\n"
+        "def mine(r, g, b):\n    return 7\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    import late  # type: ignore[import-not-found]
+
+    before = fingerprint(late.f, tmp_path)
+    late.f()
+    assert "colorsys" in sys.modules
+    assert fingerprint(late.f, tmp_path) == before
+    monkeypatch.setattr(sys.modules["colorsys"], "rgb_to_hsv", late.mine)
+    assert fingerprint(late.f, tmp_path) != before

@@ -59,29 +59,35 @@ def laps(
 
     Example: lapwise laps 3
     """
+    from lapwise.loop.ledger import ledger
+
     with workshop() as opened:
         if number_ is not None:
             line = opened.store.laps.get(str(number_))
             print_json(line) if json else show_lap(line)
             return
-        found = opened.store.laps.list(limit=limit)
+        found = ledger(opened.store, limit=limit)
     if json:
         print_json(found)
+        return
+    if not found:
+        show("no laps yet; `lapwise lap` goes round")
         return
     rows = [
         (
             str(line.number),
             when(line.as_of)[:10],
             line.trigger.kind,
-            _counts(line.steps),
+            str(line.ran),
+            str(line.reused),
             f"{line.seconds:.1f}",
-            line.state,
-            line.error.splitlines()[0] if line.error else line.decision,
-            line.decided_by,
+            line.verdicts,
+            line.decision,
+            line.who,
         )
         for line in found
     ]
-    show(table(["lap>", "as of", "by", "run+reused>", "s>", "state", "decision", "who"], rows))
+    show(table(["lap>", "as of", "by", "ran>", "reused>", "s>", "gates", "decision", "who"], rows))
 
 
 def show_lap(line: Lap) -> None:
@@ -102,11 +108,6 @@ def show_lap(line: Lap) -> None:
     else:
         colour = {"waiting": "yellow", "approved": "green"}.get(line.state, "red")
         show(f"[{colour}]{line.state}[/{colour}]: {line.decision}  ({line.seconds:.1f} s)")
-
-
-def _counts(steps: tuple[LapStep, ...]) -> str:
-    reused = sum(step.reused for step in steps)
-    return f"{len(steps) - reused}+{reused}"
 
 
 def _step(step: LapStep) -> tuple[str | Text, ...]:

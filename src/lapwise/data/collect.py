@@ -136,7 +136,7 @@ def _as_parquet(table: Table, file: SourceFile, target: Path) -> Path:
         )
     try:
         frame = pl.read_csv(file.path, try_parse_dates=True, infer_schema_length=10_000, glob=False)
-        frame.write_parquet(target, compression="zstd")
+        frame.rechunk().write_parquet(target, compression="zstd")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _not_readable(table, file.name, error) from error
     return target
@@ -204,13 +204,16 @@ def _call(table: Table, build: Callable[..., object], files: Sequence[SourceFile
 
 
 def _write(frame: pl.DataFrame, table: Table, path: Path) -> None:
-    """Write a built frame in the order (known, event, key), so that equal rows give equal bytes."""
+    """Write a built frame in the order (known, event, key), so that equal rows give equal bytes.
+
+    In one chunk, because Polars cuts pages where chunks end, and those follow the threads.
+    """
     order = [name for name in (table.known, table.event, *table.keys) if name in frame.columns]
     lazy = in_utc(frame.lazy())
     if order:
         lazy = lazy.sort(*dict.fromkeys(order), maintain_order=True)
     try:
-        lazy.collect().write_parquet(path, compression="zstd")
+        lazy.collect().rechunk().write_parquet(path, compression="zstd")
     except pl.exceptions.PolarsError as error:
         raise _not_readable(table, "what its build function returned", error) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -80,7 +81,10 @@ def open_workshop(
 
 def who() -> str:
     """Return the name that records carry for whoever runs this process."""
-    for name in ("LAPWISE_ACTOR", "USER", "LOGNAME", "USERNAME"):
-        if os.environ.get(name):
-            return os.environ[name]
-    return f"uid:{os.getuid()}" if hasattr(os, "getuid") else "unknown"
+    named = os.environ.get("LAPWISE_ACTOR")
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return f"uid:{os.getuid()}"

@@ -74,7 +74,7 @@ def settle(course: Course, version: ModelVersion, line: Lap) -> tuple[LapState, 
         if version.stage == "none":
             version = to_staging(store, version, actor=actor, at=line.as_of, verdicts=line.verdicts)
         if version.stage == "staging":
-            return "waiting", f"{name} passed its gates and waits for approval", "gates"
+            return "waiting", f"{name} waits for approval", "gates"
         return "approved", f"{name} is in {version.stage} already", _decider(course, version)
     if version.stage == "staging":
         version = withdraw(store, version, actor=actor, at=line.as_of, verdicts=line.verdicts)

@@ -230,7 +230,7 @@ def _parquet(frame: pl.DataFrame) -> bytes:
     from io import BytesIO
 
     buffer = BytesIO()
-    frame.write_parquet(buffer)
+    frame.rechunk().write_parquet(buffer)
     return buffer.getvalue()
 
 

@@ -75,7 +75,7 @@ def freeze(
     if previous is not None:
         _check_forward(rows, previous, store)
     buffer = io.BytesIO()
-    rows.write_parquet(buffer, compression="zstd")
+    rows.rechunk().write_parquet(buffer, compression="zstd")
     blob = store.blobs.put(buffer.getvalue())
     split = Split(
         digest="",

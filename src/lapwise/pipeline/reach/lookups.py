@@ -179,6 +179,16 @@ def _import(visitor: Visitor, statement: Import, namespace: Mapping[str, Any]) -
     module = _load(visitor, name)
     if not isinstance(module, ModuleType):
         return module
+    reached = _reached(visitor, statement, module, name)
+    if visitor.places.is_library_module(module) and not any(
+        _is_patched(visitor, module, chain) for chain in statement.used
+    ):
+        # As if it were not loaded yet: whether an earlier step loaded it must not matter.
+        return token(b"library", text(name))
+    return reached
+
+
+def _reached(visitor: Visitor, statement: Import, module: ModuleType, name: str) -> bytes:
     if statement.members:
         return token(b"from", *(_in_module(visitor, module, chain) for chain in statement.used))
     found = []
@@ -187,6 +197,22 @@ def _import(visitor: Visitor, statement: Import, namespace: Mapping[str, Any]) -
     first = sys.modules[name.partition(".")[0]]
     found += [_in_module(visitor, first, chain) for chain in statement.used]
     return token(b"import", *found)
+
+
+def _is_patched(visitor: Visitor, module: ModuleType, chain: Chain) -> bool:
+    """Return whether a library's name leads to code of the project, which put it there."""
+    value: Any = module
+    for name in chain.attributes:
+        if isinstance(value, ModuleType):
+            value = vars(value).get(name, _MISSING)
+        if isinstance(value, FunctionType):
+            return not visitor.places.is_library(value.__code__.co_filename)
+        if isinstance(value, type):
+            home = sys.modules.get(value.__module__)
+            return home is not None and not visitor.places.is_library_module(home)
+        if isinstance(value, ModuleType) and not visitor.places.is_library_module(value):
+            return True
+    return False
 
 
 def _load(visitor: Visitor, name: str) -> ModuleType | bytes:

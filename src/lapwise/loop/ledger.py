@@ -1,0 +1,85 @@
+"""The ledger: one line a lap, with what became of its version since."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from lapwise.core.errors import NotFoundError
+from lapwise.core.model import Lap, LapState, Record, Trigger, VerdictStatus
+
+if TYPE_CHECKING:
+    from lapwise.store.model import Store
+
+__all__ = ["LedgerLine", "ledger"]
+
+_SHORT: dict[VerdictStatus, str] = {
+    "passed": "passed",
+    "failed": "failed",
+    "cannot_tell": "unsure",
+    "not_applicable": "n/a",
+}
+
+
+class LedgerLine(Record, frozen=True, kw_only=True):
+    """A lap as people read it.
+
+    ``ran`` and ``reused`` count steps. ``decision`` and ``who`` are those of a person once one has
+    decided about the lap's version, of the gates before that.
+    """
+
+    number: int
+    loop: str
+    as_of: int
+    trigger: Trigger
+    state: LapState
+    ran: int
+    reused: int
+    seconds: float
+    verdicts: str
+    decision: str
+    who: str
+    run: str | None
+    version: str | None
+
+
+def ledger(store: Store, *, limit: int = 20) -> tuple[LedgerLine, ...]:
+    """Return the newest laps of all loops, newest first."""
+    return tuple(_line(store, lap) for lap in store.laps.list(limit=limit))
+
+
+def _line(store: Store, lap: Lap) -> LedgerLine:
+    reused = sum(step.reused for step in lap.steps)
+    found = Counter(verdict.status for verdict in lap.verdicts)
+    decision, who = _decided(store, lap)
+    return LedgerLine(
+        number=lap.number,
+        loop=lap.loop,
+        as_of=lap.as_of,
+        trigger=lap.trigger,
+        state=lap.state,
+        ran=len(lap.steps) - reused,
+        reused=reused,
+        seconds=lap.seconds,
+        verdicts=" ".join(f"{found[one]} {word}" for one, word in _SHORT.items() if found[one]),
+        decision=decision,
+        who=who,
+        run=lap.run,
+        version=lap.version,
+    )
+
+
+def _decided(store: Store, lap: Lap) -> tuple[str, str]:
+    if lap.error:
+        return f"failed: {lap.error.splitlines()[0]}", ""
+    if lap.version is None or lap.state == "refused":
+        return lap.decision, lap.decided_by
+    try:
+        version = store.models.get(lap.version)
+    except NotFoundError:
+        return lap.decision, lap.decided_by
+    decisions = store.models.approvals(version.id)
+    if not decisions:
+        return lap.decision, lap.decided_by
+    last = decisions[-1]
+    return f"v{version.number} {last.decision}, {version.stage}", last.by
