@@ -19,8 +19,8 @@ from statistics import median
 from lapwise.core.clock import MachineClock
 from lapwise.store.model import Store
 from lapwise.store.open import open_store
-from lapwise.tracking.capture import capture
-from lapwise.tracking.recover import recover
+from lapwise.tracking.capturing import capture
+from lapwise.tracking.recovery import recover
 from lapwise.tracking.start import start_run
 
 POINTS = 10_000

@@ -18,6 +18,15 @@ def test_a_room_offers_names_that_exist_and_are_documented(room: str) -> None:
     check_names(f"lapwise.{room}", names)
 
 
+@pytest.mark.parametrize("room", rooms())
+def test_no_room_offers_a_name_that_its_own_file_would_hide(room: str) -> None:
+    """Importing a submodule binds its name on the package, over whatever was offered there."""
+    offered = PACKAGE / room / "__init__.py"
+    names = set(literal_all(offered)) if offered.exists() else set()
+    files = {path.stem for path in (PACKAGE / room).iterdir()}
+    assert not names & files, f"{room}: rename the files {sorted(names & files)}"
+
+
 def test_the_face_offers_names_that_exist_and_are_documented() -> None:
     names = literal_all(FACE)
     check_names("lapwise", names)

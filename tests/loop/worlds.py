@@ -8,6 +8,8 @@ outcome is known hours later, and for one order in twenty never.
 from __future__ import annotations
 
 import importlib
+import itertools
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,11 +48,12 @@ class World:
         path = self.root / file
         text = path.read_text()
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
-        path.write_text(text.replace(old, new))
+        write_old(path, text.replace(old, new))
 
     def loop(self, page: str = "page.py") -> Loop:
         """Read the page as a fresh process would."""
         forget()
+        _READ.add(self.root.resolve())
         return load_page(page, self.root)
 
     @contextmanager
@@ -65,14 +68,27 @@ class World:
             return lap(opened, self.loop())
 
 
+_DAYS = itertools.count()
+_READ: set[Path] = set()
+"""Folders of the pages that were read last."""
+
+
+def write_old(path: Path, text: str) -> None:
+    """Write a file as if long ago: code younger than the process is taken for edited under it."""
+    path.write_text(text)
+    at = 1_700_000_000 + next(_DAYS) * 86_400
+    os.utime(path, (at, at))
+
+
 def forget() -> None:
     """Forget the pages that were read, and what they imported from beside them."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if file and (Path(file).parent / "lapwise-test-world").exists():
+        if file and Path(file).parent in _READ:
             del sys.modules[name]
-    sys.path[:] = [one for one in sys.path if not (Path(one) / "lapwise-test-world").exists()]
+    sys.path[:] = [one for one in sys.path if Path(one) not in _READ]
     importlib.invalidate_caches()
+    _READ.clear()
 
 
 def reused(line: Lap) -> dict[str, bool]:
@@ -103,12 +119,11 @@ def make_world(
         pieces: replace ``split``, ``gates``, ``metrics`` or ``more`` (further arguments) of the page.
     """
     (root / "data").mkdir(parents=True)
-    (root / "lapwise-test-world").touch()
     orders, outcomes = make_tables(days=days, delay=delay)
     orders.write_parquet(root / "data" / "orders.parquet")
     outcomes.write_parquet(root / "data" / "outcomes.parquet")
-    (root / "shaping.py").write_text(SHAPING)
-    (root / "page.py").write_text(_page(kind, pieces))
+    write_old(root / "shaping.py", SHAPING)
+    write_old(root / "page.py", _page(kind, pieces))
     (root / "pyproject.toml").write_text('[tool.lapwise]\nloop = "page.py"\n')
     return World(root)
 

@@ -14,7 +14,7 @@ from lapwise.core.errors import LapwiseError
 from lapwise.pipeline import Engine, pipeline, step
 from lapwise.store.open import open_store
 
-FOLDER = Path(sys.argv[1])
+FOLDER = Path(sys.argv[-1])
 HOW = Path(FOLDER, "how")
 
 

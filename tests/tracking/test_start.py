@@ -9,7 +9,7 @@ import pytest
 from lapwise.core.errors import LapwiseError, StorageFullError, StoreError, TrackingError
 from lapwise.core.model import KeyPart
 from lapwise.store.model import Store
-from lapwise.tracking.recover import log_folder
+from lapwise.tracking.recovery import log_folder
 from lapwise.tracking.start import start_run
 
 

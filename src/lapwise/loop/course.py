@@ -199,6 +199,7 @@ class Course:
             loop.seed,
             list(loop.feature_names),
             self._row,
+            loop.decide,
         )
 
     def package(self) -> ModelVersion:

@@ -84,8 +84,13 @@ class Evaluation:
         return tuple(run.handle.value())
 
     def _production(self, production: ModelVersion | None) -> StepRun | None:
-        """Score the same rows with production, on the features that it was trained with."""
+        """Score the same rows with production, on the features that it was trained with.
+
+        A candidate that is production's equal is not compared with itself.
+        """
         if production is None or production.lineage.recipe is None:
+            return None
+        if (production.digest, production.threshold) == (self._candidate.digest, self.threshold):
             return None
         course = self._course
         store = course.workshop.store

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lapwise.core.errors import LapwiseError
+from lapwise.core.errors import LapwiseError, StoreError
 from lapwise.core.ids import new_id
 from lapwise.core.model import Lap, LapState, LapStep, Trigger
 from lapwise.loop.course import Course
@@ -62,12 +63,23 @@ def lap(
         )
         try:
             _go_round(workshop, loop, ledger, accept=accept)
-        except (LapwiseError, KeyboardInterrupt) as error:
-            reason = str(error) if isinstance(error, LapwiseError) else "stopped by Ctrl-C"
-            ledger.write(state="failed", error=reason, seconds=clock.monotonic() - started)
+        except BaseException as error:
+            # If the store itself fails, its second refusal must not hide the first.
+            with suppress(StoreError):
+                ledger.write(
+                    state="failed", error=_reason(error), seconds=clock.monotonic() - started
+                )
             raise
         ledger.write(seconds=clock.monotonic() - started)
         return ledger.line
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, LapwiseError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by Ctrl-C"
+    return f"unexpected {type(error).__name__}: {error}"
 
 
 class _Ledger:

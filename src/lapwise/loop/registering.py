@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapwise.core.digest import digest_value
 from lapwise.core.model import LapState, LapStep, Lineage, Param
 from lapwise.gates import decide
 from lapwise.loop.recipe import keep_recipe
@@ -61,7 +62,8 @@ def register_candidate(
             seconds=clock.monotonic() - started,
         )
     )
-    store.runs.log(run.id, metrics=line.metrics, batch=f"metrics of {version.id}")
+    batch = f"metrics {digest_value((version.id, line.metrics))}"
+    store.runs.log(run.id, metrics=line.metrics, batch=batch)
     return version
 
 
@@ -70,6 +72,8 @@ def settle(course: Course, version: ModelVersion, line: Lap) -> tuple[LapState, 
     outcome = decide(line.verdicts)
     name = f"v{version.number}"
     actor, store = f"lap {line.number}", course.workshop.store
+    if version.stage == "archived":
+        return "refused", f"{name} is archived, and never comes back", _decider(course, version)
     if outcome == "passed":
         if version.stage == "none":
             version = to_staging(store, version, actor=actor, at=line.as_of, verdicts=line.verdicts)

@@ -6,10 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lapwise.tracking.capture import capture
-    from lapwise.tracking.compare import compare
+    from lapwise.tracking.capturing import capture
+    from lapwise.tracking.comparison import compare
     from lapwise.tracking.model import Columns, Comparison, Difference, Recovery, RunRow, Same
-    from lapwise.tracking.recover import recover
+    from lapwise.tracking.recovery import recover
     from lapwise.tracking.run import ActiveRun
     from lapwise.tracking.start import start_run
     from lapwise.tracking.table import cells, choose_columns, headers, line, rows
@@ -41,13 +41,13 @@ _FILES = {
     "Recovery": "model",
     "RunRow": "model",
     "Same": "model",
-    "capture": "capture",
+    "capture": "capturing",
     "cells": "table",
     "choose_columns": "table",
-    "compare": "compare",
+    "compare": "comparison",
     "headers": "table",
     "line": "table",
-    "recover": "recover",
+    "recover": "recovery",
     "rows": "table",
     "start_run": "start",
 }

@@ -13,8 +13,8 @@ from lapwise.core.errors import TrackingError
 from lapwise.core.ids import new_id
 from lapwise.core.model import DatasetVersion, KeyPart, Run
 from lapwise.store.model import Store
-from lapwise.tracking.capture import capture
-from lapwise.tracking.recover import log_folder, recover, store_mark
+from lapwise.tracking.capturing import capture
+from lapwise.tracking.recovery import log_folder, recover, store_mark
 from lapwise.tracking.run import ActiveRun
 from lapwise.tracking.values import check_params, check_tags
 from lapwise.tracking.wal import Begin, LogWriter

@@ -9,7 +9,7 @@ from lapwise.core.clock import MachineClock
 from lapwise.core.ids import label
 from lapwise.core.model import Metric, Param, Run, Scalar
 from lapwise.store.model import Store
-from lapwise.tracking.compare import dataset_label
+from lapwise.tracking.comparison import dataset_label
 from lapwise.tracking.model import Columns, RunRow
 
 __all__ = ["cells", "choose_columns", "headers", "line", "rows"]

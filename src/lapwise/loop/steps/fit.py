@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lapwise.core.digest import Digest
     from lapwise.core.model import FeatureFrame, KeyPart, Scalar, Split
-    from lapwise.loop.model import Frame
+    from lapwise.loop.model import Frame, Threshold
     from lapwise.store.model import Store
 
 __all__ = ["fit", "train_again", "train_in_run"]
@@ -65,6 +65,7 @@ def train_again(
     seed: int,
     features: Sequence[str],
     row: str,
+    decide: Threshold | None,  # noqa: ARG001 - part of the key: one version, one threshold
     *,
     store: Store,
 ) -> object:
@@ -88,6 +89,7 @@ def train_in_run(
     seed: int,
     features: Sequence[str],
     row: str,
+    decide: Threshold | None,
     *,
     experiment: str,
     lap: str,
@@ -113,6 +115,6 @@ def train_in_run(
         code=code,
     ) as run:
         model = train_again(
-            examples, split, frame, function, params, seed, features, row, store=store
+            examples, split, frame, function, params, seed, features, row, decide, store=store
         )
     return model, run.id

@@ -11,6 +11,7 @@ import ast
 import importlib.util
 import os
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -20,6 +21,9 @@ from lapwise.core.clock import MachineClock
 
 __all__ = ["Effects", "edited_since_import", "effects"]
 
+
+# CPython 3.11 miscounts its recursion depth when two threads build syntax trees at once.
+_PARSER = threading.Lock()
 
 # Decorators that only make what they return; anything else may also register it somewhere.
 _PURE = frozenset(
@@ -81,7 +85,8 @@ _STARTED = _process_start()
 
 @cache
 def _read(filename: str, package: str, _size: int, _modified: int) -> Effects:
-    tree = ast.parse(Path(filename).read_bytes())
+    with _PARSER:
+        tree = ast.parse(Path(filename).read_bytes())
     statements: list[ast.stmt] = []
     decorated: list[str] = []
     imports: list[str] = []

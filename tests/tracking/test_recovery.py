@@ -14,7 +14,7 @@ import pytest
 from lapwise.core.errors import StoreError
 from lapwise.core.model import Run
 from lapwise.store.model import Store
-from lapwise.tracking.recover import log_folder, recover, store_mark
+from lapwise.tracking.recovery import log_folder, recover, store_mark
 from lapwise.tracking.start import start_run
 from lapwise.tracking.wal import Begin, End, LogWriter, MetricsEntry, TagsEntry
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lapwise.core.model import DatasetVersion, KeyPart
 from lapwise.store.model import Store
-from lapwise.tracking.capture import capture
+from lapwise.tracking.capturing import capture
 
 
 def test_nothing_pinned_seeded_or_committed_is_flagged(store: Store, root: Path) -> None:

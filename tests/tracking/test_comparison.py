@@ -7,7 +7,7 @@ import pytest
 from lapwise.core.errors import NotFoundError, TrackingError
 from lapwise.core.model import Capture, DatasetVersion, KeyPart, Metric, Param, Run
 from lapwise.store.model import Store
-from lapwise.tracking.compare import compare
+from lapwise.tracking.comparison import compare
 from lapwise.tracking.model import Difference, Same
 from lapwise.tracking.start import start_run
 
