@@ -26,7 +26,7 @@ check: install  ## Style, types, import contracts, architecture
 	@$(BIN)/python -m pytest -q tests/architecture
 
 prove: install  ## Run the long proofs: kills, simulations, large files
-	@$(BIN)/python -m pytest -m prove --timeout 1800 $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) -m prove --timeout 1800 $(ARGS)
 
 bench: install  ## Measure, and print the seconds
 	@$(BIN)/python -m benchmarks

@@ -1,6 +1,7 @@
 """The point-in-time join beside bare Polars ``join_asof``, and many sums, in the same process.
 
-Run ``python benchmarks/features.py --examples 1000000 --rows 5000000``.
+``python -m benchmarks features --examples 1000000 --rows 5000000`` is the size that peers are
+compared at.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import argparse
 import resource
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 import polars as pl
 
+from benchmarks.table import table
 from lapwise.core.clock import MachineClock
 from lapwise.core.declaration import Table
 from lapwise.features import model as lw
@@ -113,21 +115,19 @@ def measure(examples: int, rows: int, keys: int, repeats: int) -> list[tuple[str
     return results
 
 
-def main() -> None:
+def main(argv: Sequence[str]) -> None:
     """Measure, and print a small table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks features")
     parser.add_argument("--examples", type=int, default=200_000)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--keys", type=int, default=50_000)
     parser.add_argument("--repeats", type=int, default=3)
-    asked = parser.parse_args()
-    print(f"{asked.examples:,} examples, {asked.rows:,} rows, {asked.keys:,} keys")
+    asked = parser.parse_args(argv)
+    print(
+        f"{asked.examples:,} examples, {asked.rows:,} rows, {asked.keys:,} keys;"
+        f" medians of {asked.repeats}\n"
+    )
     results = measure(asked.examples, asked.rows, asked.keys, asked.repeats)
-    for label, taken, ratio in results:
-        print(f"  {label:<36} {taken:7.2f} s   {ratio:5.2f} x join_asof")
+    print(table(["point-in-time join", "s", "x join_asof"], results))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"  peak memory of all of it {peak:,.0f} MB")
-
-
-if __name__ == "__main__":
-    main()
+    print(f"\npeak memory of this process {peak:,.0f} MB")

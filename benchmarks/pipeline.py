@@ -1,7 +1,4 @@
-"""What the cache costs: a fingerprint, a cached step, and a process that finds all of its work.
-
-Run it with ``python benchmarks/pipeline.py``.
-"""
+"""What the cache costs: a fingerprint, a cached step, and a process that finds all of its work."""
 
 from __future__ import annotations
 
@@ -10,10 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.table import table
 from lapwise.pipeline import Engine, fingerprint, pipeline, step
 from lapwise.store.open import open_store
 
@@ -78,28 +77,36 @@ def one_run(folder: str) -> None:
         Engine(store, root=FOLDER).run(five, 1)
 
 
-def main() -> None:
+def main(argv: Sequence[str]) -> None:
+    """Measure and print; there are no options."""
+    if argv:
+        sys.exit(f"pipeline takes no options, got {' '.join(argv)}")
     function = chained(HELPERS)
-    cold = milliseconds(lambda: fingerprint(function, FOLDER))
-    warm = milliseconds(lambda: fingerprint(function, FOLDER), 50)
-    print(f"fingerprint of a function reaching {HELPERS}: {cold:.1f} ms first, {warm:.2f} ms after")
+    rows: list[tuple[str, float]] = [
+        (f"fingerprint of a function that reaches {HELPERS}", milliseconds(partial(seen, function))),
+        ("the same once more", milliseconds(partial(seen, function), 50)),
+    ]
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, folder]
-        bare = milliseconds(lambda: subprocess.run([sys.executable, "-c", ""], check=True), 5)
-        cold = milliseconds(lambda: subprocess.run(command, check=True))
-        cached = milliseconds(lambda: subprocess.run(command, check=True), 5)
-        print(
-            f"process of five steps: {cold:.0f} ms cold, {cached:.0f} ms cached, {bare:.0f} ms bare"
-        )
+        command = [sys.executable, "-m", "benchmarks.pipeline", folder]
+        work = partial(subprocess.run, command, check=True, cwd=FOLDER.parent)
+        bare = partial(subprocess.run, [sys.executable, "-c", ""], check=True)
+        rows += [
+            ("process of five steps, all run", milliseconds(work)),
+            ("process of five steps, all cached", milliseconds(work, 5)),
+            ("process of nothing: bare Python", milliseconds(bare, 5)),
+        ]
         with open_store(f"sqlite:///{folder}/lapwise.db", f"{folder}/blobs") as store:
             engine = Engine(store, root=FOLDER)
-            per_run = milliseconds(lambda: engine.run(five, 1), 200)
-            per_call = milliseconds(lambda: engine.call(first, 1), 200)
-        print(f"cached in process: {per_run / 5:.3f} ms a step, {per_call:.3f} ms a call")
+            rows += [
+                ("five cached steps, in this process", milliseconds(lambda: engine.run(five, 1), 200)),
+                ("one cached step", milliseconds(lambda: engine.call(first, 1), 200)),
+            ]
+    print(table(["the cache", "ms"], rows))
+
+
+def seen(function: Callable[[int], int]) -> object:
+    return fingerprint(function, FOLDER)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        one_run(sys.argv[1])
-    else:
-        main()
+    one_run(sys.argv[1])

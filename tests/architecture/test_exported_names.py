@@ -75,3 +75,16 @@ def statically_bound(tree: ast.Module) -> set[str]:
             case ast.Name(id=name, ctx=ast.Store()):
                 names.add(name)
     return names
+
+
+def test_the_decorator_of_pipelines_works_whatever_was_imported_before() -> None:
+    """The room and the decorator share a name on the face."""
+    import lapwise as lw
+
+    importlib.import_module("lapwise.pipeline.engine")
+
+    @lw.pipeline
+    def double(x: int) -> int:
+        return 2 * x
+
+    assert double(3) == 6

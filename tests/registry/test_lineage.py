@@ -55,8 +55,8 @@ def test_the_walk_goes_from_version_to_seed(packaged: Packaged, store: Store) ->
     assert texts["version"] == "demo v1  production (bootstrap)  served by onnx"
     assert texts["approval"] == "approved by ada at 2013-04-01T00:00:00Z: fine"
     assert texts["run"] == "run 001  demo  finished  auc=0.74  lr=0.1"
-    assert texts["dataset"] == "flights@v7  dddddddddddd"
-    assert texts["code"] == "commit a1b9c2a1b9c2  cccccccccccc"
+    assert texts["dataset"] == "flights@v7"
+    assert texts["code"] == "commit a1b9c2a1b9c2"
     assert texts["seed"] == "7"
     identities = {line.what: line.identity for line in lines}
     assert identities["version"] == version.digest
@@ -70,5 +70,5 @@ def test_what_is_not_recorded_is_told(packaged: Packaged, store: Store) -> None:
     texts = [(line.what, line.text) for line in lines]
     assert ("approval", "nobody has decided yet") in texts
     assert ("run", "its record is gone") in texts
-    assert ("frame", "features, not recorded") in texts
+    assert ("frame", "features of the examples, not recorded") in texts
     assert ("dataset", "not recorded") in texts

@@ -49,7 +49,8 @@ def demo(
         week = shown.week(version)
         say(
             f"[bold]3. A week of answers[/bold]: {number(week.scoring.count)} flights of 1 to 7 April"
-            f" scored; {number(week.labelled)} landed, {week.base_rate:.1%} of them late"
+            f" scored; {number(week.labelled)} landed and {week.base_rate:.1%} of those were late;"
+            f" {1 - week.labelled / week.scoring.count:.1%} never get a label and are left out"
         )
         say("   " + "  ".join(f"{m.name} {number(m.value)}" for m in week.metrics))
         say("\n[bold]4. Where one answer came from[/bold]")

@@ -14,7 +14,7 @@ from lapwise.cli.render import number, print_json, show, table, when
 from lapwise.core.model import LapStep
 
 if TYPE_CHECKING:
-    from lapwise.core.model import Lap
+    from lapwise.core.model import Lap, Split
 
 __all__ = ["lap", "laps", "show_lap"]
 
@@ -99,6 +99,8 @@ def show_lap(line: Lap) -> None:
         f"({line.trigger.kind}: {escape(line.trigger.reason)})"
     )
     show(table(["step", "", "s>", "output"], [_step(step) for step in line.steps]))
+    if line.split:
+        show(_parts(line.split))
     if line.metrics:
         show("test: " + "  ".join(f"{m.name} {number(m.value)}" for m in line.metrics))
     if line.verdicts:
@@ -108,6 +110,16 @@ def show_lap(line: Lap) -> None:
     else:
         colour = {"waiting": "yellow", "approved": "green"}.get(line.state, "red")
         show(f"[{colour}]{line.state}[/{colour}]: {line.decision}  ({line.seconds:.1f} s)")
+
+
+def _parts(split: Split) -> str:
+    """Return how many rows each part has, and how many examples are in none."""
+    total = sum(part.rows for part in split.parts) + split.left_out + split.unlabelled
+    parts = "  ".join(f"{part.name} {part.rows:,}" for part in split.parts)
+    return (
+        f"examples: {parts}  embargo {split.left_out:,}"
+        f"  without a label {split.unlabelled:,} ({split.unlabelled / total:.1%})"
+    )
 
 
 def _step(step: LapStep) -> tuple[str | Text, ...]:

@@ -23,6 +23,7 @@ class Finding(Record, frozen=True, kw_only=True):
     sentence: str
     rows: int = 0
     measured: float | None = None
+    name: str = ""
 
 
 class LatencyProbe(Record, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from lapwise.core.errors import DeclarationError
+from lapwise.gates.metrics import find_metric
 
 if TYPE_CHECKING:
     import polars as pl
@@ -158,6 +159,8 @@ class Loop(_Declared):
             if function is not None:
                 _check_train(function, role)
         self._check_features()
+        for name in self.metrics:
+            find_metric(name)
         if self.decide is not None and not isinstance(self.decide, Threshold):
             raise DeclarationError(
                 "decide must be a Threshold", value=self.decide, expected="lw.Threshold(share=0.3)"

@@ -9,6 +9,7 @@ from lapwise.core.model import LapState, LapStep, Lineage, Param
 from lapwise.gates import decide
 from lapwise.loop.recipe import keep_recipe
 from lapwise.registry import register, to_staging, withdraw
+from lapwise.tracking.values import check_params
 
 if TYPE_CHECKING:
     from lapwise.core.model import Lap, ModelVersion, Split
@@ -38,7 +39,9 @@ def register_candidate(
         commit=run.capture.commit if run.capture else None,
         environment=run.capture.environment if run.capture else None,
         seed=loop.seed,
-        params=tuple(Param(name=name, value=value) for name, value in loop.params.items()),
+        params=tuple(
+            Param(name=name, value=value) for name, value in check_params(loop.params).items()
+        ),
         trained_until=_trained_until(split),
         recipe=keep_recipe(course.recipe(), store),
     )
@@ -74,6 +77,8 @@ def settle(course: Course, version: ModelVersion, line: Lap) -> tuple[LapState, 
     actor, store = f"lap {line.number}", course.workshop.store
     if version.stage == "archived":
         return "refused", f"{name} is archived, and never comes back", _decider(course, version)
+    if not line.verdicts:
+        return "refused", f"{name} was judged by no gate: give the page gates=[...]", "gates"
     if outcome == "passed":
         if version.stage == "none":
             version = to_staging(store, version, actor=actor, at=line.as_of, verdicts=line.verdicts)

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["SCORING", "Scoring", "Unseen", "score", "score_file"]
 
 SCORING = "scoring"
+_INSTANT = pl.Datetime("us", "UTC")
+_TYPES: dict[str, Any] = {
+    str(kind): kind for kind in (_INSTANT, pl.Boolean, pl.Date, pl.Float64, pl.Int64, pl.String)
+}
 
 
 class Unseen(Record, frozen=True, kw_only=True):
@@ -69,7 +73,8 @@ def score_file(
         ModelError: the version has no recipe, or refuses the rows.
         StorageFullError: the target cannot be written.
     """
-    rows = _read(source)
+    _check_target(target)
+    rows = _read(source, _recipe(workshop, version))
     scored, scoring = score(workshop, version, rows, loop=loop)
     _write(scored, target)
     return scoring
@@ -80,13 +85,7 @@ def score(
 ) -> tuple[pl.DataFrame, Scoring]:
     """Score rows as :func:`score_file`, and return what it would write, with its record."""
     store = workshop.store
-    if version.lineage.recipe is None:
-        raise ModelError(
-            f"{version.model} v{version.number} does not say how its inputs are made",
-            expected="a version that a lap registered",
-            fix="lapwise lap",
-        )
-    recipe = read_recipe(version.lineage.recipe, store)
+    recipe = _recipe(workshop, version)
     requests = _requests(rows, recipe, now=workshop.world.now())
     features = read_features(recipe, store)
     tables = {view.table.name for view in features if hasattr(view, "table")}
@@ -125,6 +124,16 @@ def score(
     )
 
 
+def _recipe(workshop: Workshop, version: ModelVersion) -> Recipe:
+    if version.lineage.recipe is None:
+        raise ModelError(
+            f"{version.model} v{version.number} does not say how its inputs are made",
+            expected="a version that a lap registered",
+            fix="lapwise lap",
+        )
+    return read_recipe(version.lineage.recipe, workshop.store)
+
+
 def _requests(rows: pl.DataFrame, recipe: Recipe, *, now: int) -> pl.DataFrame:
     """Return the columns of a request, checked; without a time column every row is asked now."""
     missing = [column.name for column in recipe.inputs if column.name not in rows.columns]
@@ -137,6 +146,7 @@ def _requests(rows: pl.DataFrame, recipe: Recipe, *, now: int) -> pl.DataFrame:
         )
     if rows.is_empty():
         raise DataError("there are no rows to score", expected="at least one")
+    rows = _with_nulls_typed(rows, recipe)
     wrong = [
         f"{column.name}: {rows.schema[column.name]}, not {column.dtype}"
         for column in recipe.inputs
@@ -147,7 +157,7 @@ def _requests(rows: pl.DataFrame, recipe: Recipe, *, now: int) -> pl.DataFrame:
             "columns are of the wrong type", value=wrong, fix="cast them where the file is written"
         )
     if recipe.time not in rows.columns:
-        rows = rows.with_columns(pl.lit(now).cast(pl.Datetime("us", "UTC")).alias(recipe.time))
+        rows = rows.with_columns(pl.lit(now).cast(_INSTANT).alias(recipe.time))
     if not isinstance(rows.schema[recipe.time], pl.Datetime) or rows[recipe.time].null_count():
         raise DataError(
             f"'{recipe.time}' must say when each prediction is made",
@@ -158,6 +168,16 @@ def _requests(rows: pl.DataFrame, recipe: Recipe, *, now: int) -> pl.DataFrame:
         rows = rows.with_row_index(recipe.row)
     wanted = dict.fromkeys([recipe.row, recipe.time, *(c.name for c in recipe.inputs)])
     return rows.select(*wanted)
+
+
+def _with_nulls_typed(rows: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
+    """Give columns that hold nothing the declared type: a CSV file cannot say it."""
+    empty = {column.name for column in rows if column.null_count() == rows.height}
+    return rows.with_columns(
+        pl.lit(None, _TYPES[column.dtype]).alias(column.name)
+        for column in recipe.inputs
+        if column.name in empty and column.dtype in _TYPES
+    )
 
 
 def _fits(found: pl.DataType, declared: str) -> bool:
@@ -211,7 +231,8 @@ def _unseen(frame: pl.DataFrame, recipe: Recipe) -> tuple[Unseen, ...]:
     return tuple(found)
 
 
-def _read(path: Path) -> pl.DataFrame:
+def _read(path: Path, recipe: Recipe) -> pl.DataFrame:
+    """Return the rows of a file; what was text in training is text in a CSV file too."""
     if path.suffix.lower() not in (".parquet", ".csv"):
         raise DataError(
             "a file of a kind that is not read", value=path.name, expected=".parquet or .csv"
@@ -219,7 +240,14 @@ def _read(path: Path) -> pl.DataFrame:
     try:
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path, glob=False)
-        return pl.read_csv(path, try_parse_dates=True, infer_schema_length=10_000, glob=False)
+        text = {column.name: pl.String for column in recipe.inputs if column.dtype == "String"}
+        return pl.read_csv(
+            path,
+            try_parse_dates=True,
+            infer_schema_length=10_000,
+            glob=False,
+            schema_overrides=text,
+        )
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(
             f"{path} cannot be read as {path.suffix[1:].upper()}", value=type(error).__name__
@@ -234,12 +262,19 @@ def _parquet(frame: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _write(frame: pl.DataFrame, path: Path) -> None:
-    """Write beside the target, then rename: a reader never sees half a file."""
+def _check_target(path: Path) -> None:
     if path.suffix.lower() not in (".parquet", ".csv"):
         raise DataError(
             "a file of a kind that is not written", value=path.name, expected=".parquet or .csv"
         )
+    if not path.parent.is_dir():
+        raise StorageFullError(
+            f"cannot write {path}: there is no such folder", fix="make the folder first"
+        )
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    """Write beside the target, then rename: a reader never sees half a file."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.suffix.lower() == ".csv":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,3 +53,18 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"lapwise.pipeline.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
+
+
+class _Room(ModuleType):
+    """This package, which is also the decorator that users know as ``lw.pipeline``.
+
+    Importing any file of the room binds the room's name on ``lapwise``, over the decorator.
+    """
+
+    def __call__(self, function: Any) -> Pipeline:
+        from lapwise.pipeline.graph import pipeline
+
+        return pipeline(function)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -47,14 +47,12 @@ def _walk(store: Store, version: ModelVersion) -> Iterator[TraceLine]:
     if not decisions:
         yield TraceLine(what="approval", text="nobody has decided yet")
     yield _run_line(store, lineage.run)
-    yield _part("frame", "features", lineage.frame)
+    yield _part("frame", "features of the examples", lineage.frame)
     for part in lineage.datasets:
-        yield TraceLine(
-            what="dataset", text=f"{part.name}  {_short(part.digest)}", identity=part.digest
-        )
+        yield TraceLine(what="dataset", text=part.name, identity=part.digest)
     if not lineage.datasets:
         yield _part("dataset", "", None)
-    yield _part("split", "split", lineage.split)
+    yield _part("split", "which rows train, validate and test", lineage.split)
     commit = f"commit {lineage.commit[:_SHORT]}" if lineage.commit else "no commit"
     yield _part("code", commit, lineage.code)
     yield _part("environment", "packages, Python and platform", lineage.environment)
@@ -78,8 +76,4 @@ def _run_line(store: Store, reference: str | None) -> TraceLine:
 def _part(what: str, text: str, digest: str | None) -> TraceLine:
     if digest is None:
         return TraceLine(what=what, text=f"{text}, not recorded".lstrip(", "))
-    return TraceLine(what=what, text=f"{text}  {_short(digest)}", identity=digest)
-
-
-def _short(digest: str) -> str:
-    return digest[:_SHORT]
+    return TraceLine(what=what, text=text, identity=digest)

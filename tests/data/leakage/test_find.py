@@ -83,7 +83,7 @@ def test_honest_examples_are_clear() -> None:
 
 def test_each_rule_says_what_why_and_shows_an_example() -> None:
     """A rule is documented by its docstring: number, what it does, why it is bad, example."""
-    for at, rule in enumerate(RULES, 1):
+    for at, rule in enumerate(RULES.values(), 1):
         text = rule.__doc__ or ""
         assert text.startswith(f"L00{at}: ")
         assert all(title in text for title in ("What it does:", "Why it is bad:", "Example:"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import polars as pl
 
 from lapwise.core.errors import DataError
@@ -20,14 +21,14 @@ from lapwise.data.read import require
 
 __all__ = ["RULES", "find_leakage"]
 
-RULES = (
-    find_duplicate_rows,
-    find_shared_units,
-    find_time_disorder,
-    find_short_embargo,
-    find_label_given_away,
-    find_known_with_label,
-)
+RULES = {
+    "duplicate rows": find_duplicate_rows,
+    "shared units": find_shared_units,
+    "time order": find_time_disorder,
+    "embargo": find_short_embargo,
+    "label given away": find_label_given_away,
+    "known with the label": find_known_with_label,
+}
 """In the order of their numbers, L001 to L006."""
 
 
@@ -68,4 +69,4 @@ def find_leakage(
             expected=f"rows in each of {', '.join(PARTS)}",
         )
     subject = Subject(frame, tuple(features), split, row, tuple(sources))
-    return tuple(rule(subject) for rule in RULES)
+    return tuple(msgspec.structs.replace(rule(subject), name=name) for name, rule in RULES.items())

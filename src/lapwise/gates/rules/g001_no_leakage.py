@@ -66,10 +66,9 @@ class NoLeakage(Gate, frozen=True, tag="G001"):
             parts=tuple(
                 Verdict(
                     gate=self.code,
-                    name=found.rule,
+                    name=f"{found.rule} {found.name}".rstrip(),
                     status=_STATUS[found.severity],
                     sentence=found.sentence,
-                    measured=found.measured,
                     rows=found.rows,
                 )
                 for found in findings

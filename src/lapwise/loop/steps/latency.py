@@ -58,12 +58,13 @@ def measure_latency(
     with TemporaryDirectory(prefix="lapwise-") as folder:
         home = Path(folder)
         (home / "version.json").write_bytes(msgspec.json.encode(version))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lapwise.loop.answer", str(home), url, blobs],
-            stdout=subprocess.PIPE,
-            stderr=(home / "errors").open("wb"),
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
+        with (home / "errors").open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "lapwise.loop.answer", str(home), url, blobs],
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
         try:
             port = _port(process, home)
             path = f"/v2/models/{version.model}/infer"
@@ -79,8 +80,6 @@ def measure_latency(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            if process.stdout:
-                process.stdout.close()
 
 
 def _port(process: subprocess.Popen[bytes], home: Path) -> int:
