@@ -13,7 +13,7 @@ help:  ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: install  ## Go round the loop once on real flights
-	@$(BIN)/lapwise demo
+	@$(BIN)/lapwise demo --approve auto
 
 test: install  ## Run all tests but the long proofs (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest -n $(JOBS) -m "not prove" $(ARGS)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import distribution
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -97,9 +97,7 @@ def window(
     return count if what == "count" else (total / count).fill_nan(None)
 
 
-def features(
-    examples: pl.DataFrame, arrivals: pl.DataFrame, weather: pl.DataFrame
-) -> pl.DataFrame:
+def features(examples: pl.DataFrame, arrivals: pl.DataFrame, weather: pl.DataFrame) -> pl.DataFrame:
     """Return the page's features, in its order."""
     landed = arrivals.select("tailnum", "arrival_delay", known="arrived_at")
     columns = {"plane_last_delay": last(examples, landed, "tailnum", "arrival_delay", days=3)}
@@ -142,19 +140,17 @@ def fit(frame: pl.DataFrame, examples: pl.DataFrame) -> tuple[object, float]:
     return model, float(roc_auc_score(examples["label"].filter(test), scores))
 
 
-def timed(seconds: dict[str, float], name: str, work: Callable[[], object]) -> object:
-    started = time.perf_counter()
-    result = work()
-    seconds[name] = time.perf_counter() - started
-    return result
-
-
 def main() -> None:
     """Go through it once."""
-    seconds: dict[str, float] = {}
-    examples, arrivals, weather = timed(seconds, "read", read)  # type: ignore[misc]
-    frame = timed(seconds, "features", lambda: features(examples, arrivals, weather))
-    _, area = timed(seconds, "train", lambda: fit(frame, examples))  # type: ignore[arg-type,misc]
+    marks = [time.perf_counter()]
+    examples, arrivals, weather = read()
+    marks.append(time.perf_counter())
+    frame = features(examples, arrivals, weather)
+    marks.append(time.perf_counter())
+    _, area = fit(frame, examples)
+    marks.append(time.perf_counter())
+    names = ("read", "features", "train")
+    seconds = {name: end - start for name, (start, end) in zip(names, pairwise(marks), strict=True)}
     print(json.dumps({"seconds": seconds, "roc_auc": area, "rows": examples.height}))
 
 

@@ -21,6 +21,7 @@ PAGE = (sys.executable, "-c", "import page")
 BY_HAND = Path(__file__).with_name("by_hand.py").resolve()
 LAP = (*LAPWISE, "lap", "--as-of", "2013-04-01", "--json")
 TIMES = 5
+REFUSED_TOO = (0, 2)  # on a busy machine the latency gate may refuse: a lap all the same
 
 # Which part of the script does what a step of the lap does.
 COUNTERPARTS = {"validate": "read", "features": "features", "train": "train"}
@@ -38,8 +39,8 @@ def main(argv: Sequence[str]) -> None:
         page = typical(PAGE, project, TIMES)
         script = (sys.executable, str(BY_HAND), str(project))
         by_hand = min((run(script, folder, watch=True) for _ in range(2)), key=_cpu)
-        full = run(LAP, project, watch=True)
-        cached = typical(LAP, project, TIMES)
+        full = run(LAP, project, watch=True, fine=REFUSED_TOO)
+        cached = typical(LAP, project, TIMES, fine=REFUSED_TOO)
         demo = run((*LAPWISE, "demo", str(folder / "demo"), "--json"), folder, watch=True)
     rows = [
         _row("the demo: lap, approval, a week's answers, lap", demo, "90 s, 3,000 MB"),

@@ -83,7 +83,10 @@ def main(argv: Sequence[str]) -> None:
         sys.exit(f"pipeline takes no options, got {' '.join(argv)}")
     function = chained(HELPERS)
     rows: list[tuple[str, float]] = [
-        (f"fingerprint of a function that reaches {HELPERS}", milliseconds(partial(seen, function))),
+        (
+            f"fingerprint of a function that reaches {HELPERS}",
+            milliseconds(partial(seen, function)),
+        ),
         ("the same once more", milliseconds(partial(seen, function), 50)),
     ]
     with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +101,10 @@ def main(argv: Sequence[str]) -> None:
         with open_store(f"sqlite:///{folder}/lapwise.db", f"{folder}/blobs") as store:
             engine = Engine(store, root=FOLDER)
             rows += [
-                ("five cached steps, in this process", milliseconds(lambda: engine.run(five, 1), 200)),
+                (
+                    "five cached steps, in this process",
+                    milliseconds(lambda: engine.run(five, 1), 200),
+                ),
                 ("one cached step", milliseconds(lambda: engine.call(first, 1), 200)),
             ]
     print(table(["the cache", "ms"], rows))

@@ -33,13 +33,16 @@ class Spent:
     output: str
 
 
-def run(command: Sequence[str], folder: Path, *, watch: bool = False) -> Spent:
+def run(
+    command: Sequence[str], folder: Path, *, watch: bool = False, fine: Sequence[int] = (0,)
+) -> Spent:
     """Run a program to its end.
 
     Args:
         command: program and arguments.
         folder: its working directory.
         watch: look at the memory of the process and its children 20 times a second.
+        fine: exit codes that are no failure.
 
     Raises:
         RuntimeError: it failed; the message is what it complained.
@@ -60,7 +63,7 @@ def run(command: Sequence[str], folder: Path, *, watch: bool = False) -> Spent:
         out.seek(0)
         errors.seek(0)
         output, complaint = out.read(), errors.read()
-    if child.returncode:
+    if child.returncode not in fine:
         raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}:\n{complaint}")
     return Spent(seconds, usage.ru_utime + usage.ru_stime, peak / MB, output)
 
@@ -77,9 +80,11 @@ def resident(pid: int) -> float:
     return total
 
 
-def typical(command: Sequence[str], folder: Path, times: int) -> Spent:
+def typical(
+    command: Sequence[str], folder: Path, times: int, *, fine: Sequence[int] = (0,)
+) -> Spent:
     """Run a program several times, and return the medians with the last run's output."""
-    runs = [run(command, folder) for _ in range(times)]
+    runs = [run(command, folder, fine=fine) for _ in range(times)]
     return Spent(
         median(one.seconds for one in runs), median(one.cpu for one in runs), 0.0, runs[-1].output
     )

@@ -1,21 +1,25 @@
 """What one logged metric costs, beside the floor: a bare append and a bare SQLite insert.
 
-Run as ``python benchmarks/tracking.py``. Prints medians over rounds that alternate, so that a
-busy machine slows all of them alike. Every point of every round is counted in the store; the last
-round's process is killed with ``kill -9`` right after its last call, and recovered.
+Prints medians over rounds that alternate, so that a busy machine slows all of them alike. Every
+point of every round is counted in the store; another process is killed with ``kill -9`` right
+after its last call, and recovered. MLflow, embedded on SQLite, is measured in an environment of its
+own, from the lock in ``peers/``: ``python -m benchmarks tracking --peers``.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from benchmarks.table import table
 from lapwise.core.clock import MachineClock
 from lapwise.store.model import Store
 from lapwise.store.open import open_store
@@ -27,6 +31,7 @@ POINTS = 10_000
 MANY = 200_000
 ROUNDS = 7
 CLOCK = MachineClock()
+PEERS = Path(__file__).with_name("peers")
 
 
 def time_bare_append(folder: Path) -> float:
@@ -104,8 +109,31 @@ def time_capture(store: Store) -> float:
     return (CLOCK.monotonic() - begun) * 1e3
 
 
-def main() -> None:
-    """Print one line a measurement."""
+def time_mlflow(folder: Path) -> float:
+    """Return microseconds for one ``mlflow.log_metric`` into SQLite, from an environment of its own."""
+    uv = [sys.executable, "-m", "uv"]
+    environment = folder / "mlflow"
+    python = str(environment / "bin" / "python")
+    lock = str(PEERS / "mlflow.txt")
+    subprocess.run([*uv, "venv", "-q", "-p", sys.executable, str(environment)], check=True)
+    install = [*uv, "pip", "install", "-q", "--system-certs", "--require-hashes"]
+    subprocess.run([*install, "-p", python, "-r", lock], check=True)
+    # Neither our packages nor our settings: only what the lock names.
+    clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    done = subprocess.run(
+        [python, str(PEERS / "log_mlflow.py"), str(folder / "mlflow.db")],
+        env=clean,
+        capture_output=True,
+        check=True,
+    )
+    return float(done.stdout.split()[-1])
+
+
+def main(argv: Sequence[str]) -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks tracking")
+    parser.add_argument("--peers", action="store_true", help="install MLflow, and measure it too")
+    asked = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         with open_store(f"sqlite:///{folder / 'lapwise.db'}", str(folder / "blobs")) as store:
@@ -117,18 +145,17 @@ def main() -> None:
                 captures.append(time_capture(store))
             killed = [time_killed(store, folder) for _ in range(3)]
             sustained = [time_log_metric(store, folder, MANY) for _ in range(3)]
+        peers = [("mlflow.log_metric, SQLite", time_mlflow(folder))] if asked.peers else []
     floor = median(appends)
-    print(f"bare os.write append          {floor:8.2f} µs")
-    print(f"bare SQLite insert            {median(inserts):8.2f} µs")
-    print(
-        f"log_metric, of {POINTS:,}        {median(logs):8.2f} µs  {median(logs) / floor:.1f} x append"
-    )
-    for spent, found in killed:
-        print(f"  and after kill -9           {spent:8.2f} µs  {found:,} of {POINTS:,} there")
-    print(f"log_metric, of {MANY:,}       {median(one[0] for one in sustained):8.2f} µs")
-    print(f"points stored a second        {median(one[1] for one in sustained):8,.0f}")
-    print(f"capture of this checkout      {median(captures):8.1f} ms")
-
-
-if __name__ == "__main__":
-    main()
+    rows = [
+        ("bare os.write, nothing but an append", floor),
+        ("bare SQLite insert, WAL, synchronous=NORMAL", median(inserts)),
+        (f"log_metric, of {POINTS:,}", median(logs)),
+        (f"log_metric, of {MANY:,}", median(one[0] for one in sustained)),
+        *peers,
+    ]
+    print(table(["one logged metric", "µs", "x append"], [(*row, row[1] / floor) for row in rows]))
+    found = " and ".join(f"{found:,}" for _, found in killed)
+    print(f"\nafter kill -9, three times, {found} of {POINTS:,} points were there")
+    print(f"{median(one[1] for one in sustained):,.0f} points a second until all are in the store")
+    print(f"capture of this checkout when a run starts: {median(captures):,.0f} ms")

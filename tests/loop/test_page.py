@@ -55,9 +55,9 @@ def test_mistakes(fresh: World, text: str, message: str) -> None:
     good = (fresh.root / "page.py").read_text()
     write_old(fresh.root / "page.py", text)
     with pytest.raises(DeclarationError, match=message):
-        load_page("page.py", fresh.root)
+        fresh.loop()
     write_old(fresh.root / "page.py", good)
-    assert load_page("page.py", fresh.root).name == "returns"
+    assert fresh.loop().name == "returns"
 
 
 def test_not_there(tmp_path: Path) -> None:

@@ -221,3 +221,16 @@ def test_a_version_that_vanished_is_found(worked: Store) -> None:
     identity = worked.models.get("demo@v3").id
     tamper(worked, lambda c: c.execute("DELETE FROM model_version WHERE number = 3"))
     assert verify(worked).problems == (f"version {identity} was registered and is gone",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        'UPDATE approval SET body = replace(body, \'"by":"ada"\', \'"by":"eve"\')',
+        "DELETE FROM approval",
+    ],
+)
+def test_a_changed_decision(worked: Store, change: str) -> None:
+    """Who approved a version is what the log says; another name, or none, is found."""
+    tamper(worked, lambda connection: connection.execute(change))
+    assert any("decisions" in problem for problem in verify(worked).problems)

@@ -5,11 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lapwise.core.digest import digest_value
 from lapwise.core.errors import ModelError
 from lapwise.core.model import Artifact, Lineage
 from lapwise.registry import Packaged, register
-from lapwise.registry.registration import read_verdicts
+from lapwise.registry.registration import keep_verdicts, read_verdicts
 from lapwise.store.model import Store
 from tests.registry.examples import PASSED, registered
 from tests.registry.racing import race, register_alone
@@ -26,7 +25,7 @@ def test_a_version_is_registered_with_all_it_was_made_from(
     assert version.lineage == Lineage(run="run-1", seed=7)
     assert version.classes == ("False", "True")
     assert store.models.get("demo@v1") == version
-    assert version.verdicts == digest_value(PASSED)
+    assert version.verdicts == keep_verdicts(store, PASSED)
     assert read_verdicts(store, version.verdicts) == PASSED
 
 

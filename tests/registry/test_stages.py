@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from lapwise.core.digest import digest_value
 from lapwise.core.errors import StageError
 from lapwise.core.model import ModelVersion, Verdict, VerdictStatus
 from lapwise.registry import (
@@ -21,6 +20,7 @@ from lapwise.registry import (
     verify,
     withdraw,
 )
+from lapwise.registry.registration import keep_verdicts
 from lapwise.store.model import Store
 from tests.registry.examples import PASSED, registered, small_model, small_rows, staged
 from tests.registry.racing import decide_alone, race
@@ -44,7 +44,7 @@ class TestStaging:
         moved = to_staging(store, version, actor="lap 1", at=2, verdicts=verdict("not_applicable"))
         assert moved.stage == "staging"
         told = {one.name: one.value for one in store.audit.entries()[-1].details}
-        assert told["verdicts"] == digest_value(verdict("not_applicable"))
+        assert told["verdicts"] == keep_verdicts(store, verdict("not_applicable"))
 
     @pytest.mark.parametrize("status", ["failed", "cannot_tell"])
     def test_a_gate_that_did_not_pass_keeps_it_out(
@@ -120,7 +120,7 @@ class TestApproval:
         again = verdict("passed")
         version = to_staging(store, version, actor="lap 2", at=2, verdicts=again)
         approve(store, version, by="ada", at=3)
-        assert store.models.approvals(version.id)[0].verdicts == digest_value(again)
+        assert store.models.approvals(version.id)[0].verdicts == keep_verdicts(store, again)
 
     @pytest.mark.parametrize("by", ["", "  "])
     def test_somebody_must_decide(self, by: str, packaged: Packaged, store: Store) -> None:

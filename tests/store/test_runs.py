@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -159,7 +160,13 @@ def test_every_point_is_kept_exactly_and_in_order(
         )
         found = store.runs.history(run.id, name)
         assert [shown(point) for point in found] == [shown(point) for point in expected]
-        assert shown(last) == shown(expected[-1])
+        # SQLite keeps no sign of zero in a column; the packed history does.
+        assert shown(unsigned(last)) == shown(unsigned(expected[-1]))
+
+
+def unsigned(point: Metric) -> Metric:
+    """Return a point whose zero has no sign."""
+    return msgspec.structs.replace(point, value=point.value + 0.0)
 
 
 def shown(point: Metric) -> tuple[str, str, int, int]:

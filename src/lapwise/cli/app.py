@@ -33,7 +33,7 @@ def _global(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback when something fails.")
     ] = False,
-    version: Annotated[
+    _shown: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,

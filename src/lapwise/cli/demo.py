@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,18 +19,29 @@ from lapwise.core.clock import MachineClock
 __all__ = ["demo"]
 
 
+class Approval(StrEnum):
+    """Who approves what the demo made."""
+
+    auto = "auto"
+    no = "no"
+
+
 @app.command()
 def demo(
     folder: Annotated[
         Path, typer.Argument(help="The demo's project; made if it is not there.")
     ] = Path("lapwise-demo"),
+    approve: Annotated[
+        Approval,
+        typer.Option("--approve", help="auto: in the name of policy:demo; no: stop there."),
+    ] = Approval.auto,
     json: AsJson = False,
 ) -> None:
     """Go round once on 80,000 real flights, approve, answer for a week, and trace an answer back.
 
-    The approval is recorded as given by `policy:demo`. Run again, it reuses what it did.
+    Run again, it reuses what it did.
 
-    Example: lapwise demo
+    Example: lapwise demo --approve auto
     """
     from lapwise.loop.demo import Demo
 
@@ -42,6 +54,9 @@ def demo(
         line = shown.first_lap()
         if not json:
             show_lap(line)
+        if approve is Approval.no:
+            say(f"\nGo on with:  cd {folder} && lapwise approve flight-delay")
+            return
         version = shown.approve(line)
         say(
             f"\n[bold]2. Approval[/bold]: v{version.number} is in {version.stage}, by policy:demo\n"

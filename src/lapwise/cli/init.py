@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from lapwise.cli.app import app
 from lapwise.cli.render import show
@@ -27,9 +28,9 @@ def init(
     from lapwise.loop.init import start_project
 
     for path in start_project(folder, example):
-        show(f"made {path}")
+        show(f"made {escape(str(path))}")
     show(
-        f"next: cd {folder} && lapwise lap --as-of 2013-04-01"
+        f"next: cd {escape(str(folder))} && lapwise lap --as-of 2013-04-01"
         if folder != Path()
         else "next: lapwise lap --as-of 2013-04-01"
     )

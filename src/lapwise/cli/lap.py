@@ -109,7 +109,7 @@ def show_lap(line: Lap) -> None:
         show(f"[red]failed[/red]: {escape(line.error)}")
     else:
         colour = {"waiting": "yellow", "approved": "green"}.get(line.state, "red")
-        show(f"[{colour}]{line.state}[/{colour}]: {line.decision}  ({line.seconds:.1f} s)")
+        show(f"[{colour}]{line.state}[/{colour}]: {escape(line.decision)}  ({line.seconds:.1f} s)")
 
 
 def _parts(split: Split) -> str:

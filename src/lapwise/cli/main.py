@@ -7,9 +7,13 @@ import sys
 
 import lapwise.cli.commands  # noqa: F401  (registers the verbs on ``app``)
 from lapwise.cli.app import app
+from lapwise.cli.render import visible
 from lapwise.core.errors import LapwiseError
 
 __all__ = ["main"]
+
+_INTERRUPTED = 130
+_STOPPED = "stopped; what was finished is kept, run the command again to go on"
 
 
 def main() -> None:
@@ -21,7 +25,12 @@ def main() -> None:
     except LapwiseError as error:
         _fail(error, str(error), 1)
     except KeyboardInterrupt as error:
-        _fail(error, "stopped; what was finished is kept, run the command again to go on", 130)
+        _fail(error, _STOPPED, _INTERRUPTED)
+    except SystemExit as end:
+        # Typer turns Ctrl-C into an exit before anybody here sees it.
+        if end.code == _INTERRUPTED:
+            sys.stderr.write(f"error: {_STOPPED}\n")
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
@@ -37,5 +46,5 @@ def main() -> None:
 def _fail(error: BaseException, message: str, code: int) -> None:
     if os.environ.get("LAPWISE_DEBUG") or "--debug" in sys.argv:
         raise error
-    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.write(f"error: {visible(message)}\n")
     raise SystemExit(code)

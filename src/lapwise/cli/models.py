@@ -1,4 +1,4 @@
-"""``lapwise models``, ``approve``, ``refuse``, ``archive``, ``audit``: who reached users, and why."""
+"""``lapwise models``, ``gates``, ``approve``, ``refuse``, ``archive``, ``audit``: who reached users, and why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lapwise.cli.app import app
 from lapwise.cli.options import AsJson, By, Limit, Note, workshop
 from lapwise.cli.render import number, print_json, show, table, when
 
-__all__ = ["approve", "archive", "audit", "models", "refuse"]
+__all__ = ["approve", "archive", "audit", "gates", "models", "refuse"]
 
 Version: TypeAlias = Annotated[
     str,
@@ -59,6 +59,31 @@ def models(
         for v in found
     ]
     show(table(["version", "stage", "from", "answers by", "threshold>", "digest"], rows))
+
+
+@app.command()
+def gates(
+    version: Version,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Show what the gates found of a version, when it was last judged.
+
+    Example: lapwise gates flight-delay@v3 --markdown
+    """
+    from lapwise.gates import to_json, to_markdown, to_table
+    from lapwise.loop.ledger import last_verdicts
+
+    with workshop() as opened:
+        verdicts = last_verdicts(opened.store, opened.store.models.get(version))
+    if json:
+        typer.echo(to_json(verdicts))
+    elif markdown:
+        typer.echo(to_markdown(verdicts))
+    else:
+        show(to_table(verdicts))
 
 
 @app.command()

@@ -54,14 +54,16 @@ PageOption: TypeAlias = Annotated[
 
 
 @contextmanager
-def workshop(as_of: str | None = None, *, trusted: Sequence[str] = ()) -> Iterator[Workshop]:
-    """Open the project around the working directory, with progress bars."""
+def workshop(
+    as_of: str | None = None, *, trusted: Sequence[str] = (), start: Path | None = None
+) -> Iterator[Workshop]:
+    """Open the project around ``start`` (default: the working directory), with progress bars."""
     from lapwise.loop.bootstrap import open_workshop
 
     instant = None if as_of is None else parse_time(as_of)
     with (
         bars() as progress,
-        open_workshop(as_of=instant, progress=progress, trusted=trusted) as opened,
+        open_workshop(start, as_of=instant, progress=progress, trusted=trusted) as opened,
     ):
         yield opened
 
@@ -84,5 +86,6 @@ def page_and_workshop(
             fix="lapwise init",
         )
     loop = load_page(reference, root)
-    with workshop(as_of, trusted=loop.trusted) as opened:
+    # A page may change the working directory when it is read; the project stays where it was.
+    with workshop(as_of, trusted=loop.trusted, start=here) as opened:
         yield loop, opened

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from lapwise.core.clock import MachineClock, format_time
 
-__all__ = ["age", "console", "number", "print_json", "show", "table", "when"]
+__all__ = ["age", "console", "number", "print_json", "show", "table", "visible", "when"]
+
+_CONTROLS = {
+    code: "\N{REPLACEMENT CHARACTER}"
+    for code in (*range(32), *range(127, 160))
+    if chr(code) not in "\t\n"
+}
+
+
+class _Screen(Console):
+    """A console that shows control characters of data, and never obeys them."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for part in super().render(renderable, options):
+            yield part if part.control else Segment(visible(part.text), part.style)
 
 
 def console() -> Console:
     """Return a console on today's standard output."""
-    return Console(highlight=False, soft_wrap=False)
+    return _Screen(highlight=False, soft_wrap=False)
 
 
 def show(*things: RenderableType) -> None:
@@ -25,6 +42,15 @@ def show(*things: RenderableType) -> None:
     target = console()
     for thing in things:
         target.print(thing)
+
+
+def visible(text: str) -> str:
+    r"""Return a text in which control characters are seen, so that a terminal does not obey them.
+
+    >>> visible("\x1b[2Jgone")
+    '\ufffd[2Jgone'
+    """
+    return text.translate(_CONTROLS)
 
 
 def print_json(value: object) -> None:
@@ -49,9 +75,15 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: s
     )
     for heading in headings:
         right = heading.endswith(">")
-        drawn.add_column(heading.rstrip(">"), justify="right" if right else "left", overflow="fold")
+        drawn.add_column(
+            Text(visible(heading.rstrip(">"))),
+            justify="right" if right else "left",
+            overflow="fold",
+        )
     for row in rows:
-        drawn.add_row(*(cell if isinstance(cell, Text) else Text(number(cell)) for cell in row))
+        drawn.add_row(
+            *(cell if isinstance(cell, Text) else Text(visible(number(cell))) for cell in row)
+        )
     return drawn
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from lapwise.cli.app import app
 from lapwise.cli.options import AsJson, AsOf, PageOption, page_and_workshop, workshop
@@ -51,11 +52,11 @@ def score(
         return
     show(
         f"{version.model} v{version.number} ({version.stage}) scored {number(scoring.count)} rows"
-        f" into {target}"
+        f" into {escape(str(target))}"
     )
     for unseen in scoring.unseen:
         show(
-            f"{number(unseen.rows)} rows have a value of '{unseen.column}' that training never saw"
+            f"{number(unseen.rows)} rows have a value of '{escape(unseen.column)}' that training never saw"
         )
 
 

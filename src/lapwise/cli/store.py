@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.text import Text
 
 from lapwise.cli.app import app
@@ -41,7 +42,7 @@ def backup(file: Annotated[Path, typer.Argument(help="The archive to write; new.
 
     project = _project()
     write(project.store, project.blobs, file)
-    show(f"wrote {file} ({number(file.stat().st_size)} bytes)")
+    show(f"wrote {escape(str(file))} ({number(file.stat().st_size)} bytes)")
 
 
 @database.command()
@@ -56,7 +57,7 @@ def restore(
 
     project = _project()
     fill(file, project.store, project.blobs)
-    show(f"restored from {file}; look at it: lapwise doctor")
+    show(f"restored from {escape(str(file))}; look at it: lapwise doctor")
 
 
 @database.command()

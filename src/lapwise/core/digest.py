@@ -14,6 +14,7 @@ Digest: TypeAlias = str
 """64 hexadecimal characters of BLAKE3."""
 
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
+_DIGESTED = msgspec.msgpack.Encoder(order="deterministic")
 
 
 def digest_bytes(content: bytes | memoryview) -> Digest:
@@ -37,7 +38,7 @@ def digest_file(path: Path) -> Digest:
 
 
 def encode_canonical(value: object) -> bytes:
-    """Return JSON of a record or plain value that is the same for equal values.
+    """Return JSON of a record or plain value that is the same for equal values; NaN becomes null.
 
     >>> encode_canonical({"b": 1, "a": (2, 3)})
     b'{"a":[2,3],"b":1}'
@@ -46,5 +47,9 @@ def encode_canonical(value: object) -> bytes:
 
 
 def digest_value(value: object) -> Digest:
-    """Return the digest of a record or plain value by its canonical JSON."""
-    return digest_bytes(encode_canonical(value))
+    """Return the digest of a record or plain value; 1, 1.0, True, NaN and None are five values.
+
+    >>> digest_value(float("nan")) == digest_value(None)
+    False
+    """
+    return digest_bytes(_DIGESTED.encode(value))

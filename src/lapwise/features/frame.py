@@ -168,7 +168,7 @@ def read_frame(frame: FeatureFrame, store: Store) -> pl.DataFrame:
         NotFoundError: its blob is gone.
         CorruptError: its bytes have changed.
     """
-    return pl.read_parquet(store.blobs.path(frame.blob))
+    return pl.read_parquet(store.blobs.path(frame.blob), glob=False)
 
 
 def _check_column(examples: pl.DataFrame, column: str, thing: str) -> None:

@@ -172,7 +172,7 @@ def _partitioned(
         unique = read(alone.filter(mine).with_columns(__until=pl.lit(FOREVER)), name, whole=False)
         if not again:
             return unique
-        settled = pl.scan_parquet(folder / "*.parquet").filter(mine)
+        settled = pl.scan_parquet(sorted(folder.iterdir()), glob=False).filter(mine)
         return pl.concat([unique, read(settled, name, whole=False)])
 
     return fetch

@@ -94,7 +94,7 @@ class Demo:
             self._flights(workshop, _FIRST, _WEEK_END).write_parquet(asked)
             scoring = score_file(workshop, version, asked, answered, loop=self.loop)
         with self._at(_LABELS_KNOWN) as workshop:
-            scored = pl.read_parquet(answered)
+            scored = pl.read_parquet(answered, glob=False)
             row = self.loop.examples.row
             labelled = self._flights(workshop, _FIRST, _WEEK_END).drop_nulls("label")
             judged = labelled.select(row, part=pl.lit("test")).join(

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from lapwise.core.errors import NotFoundError
 from lapwise.core.model import Lap, LapState, Record, Trigger, VerdictStatus
+from lapwise.registry.registration import read_verdicts
 
 if TYPE_CHECKING:
+    from lapwise.core.model import ModelVersion, Verdict
     from lapwise.store.model import Store
 
-__all__ = ["LedgerLine", "ledger"]
+__all__ = ["LedgerLine", "last_verdicts", "ledger"]
 
 _SHORT: dict[VerdictStatus, str] = {
     "passed": "passed",
@@ -46,6 +48,14 @@ class LedgerLine(Record, frozen=True, kw_only=True):
 def ledger(store: Store, *, limit: int = 20) -> tuple[LedgerLine, ...]:
     """Return the newest laps of all loops, newest first."""
     return tuple(_line(store, lap) for lap in store.laps.list(limit=limit))
+
+
+def last_verdicts(store: Store, version: ModelVersion) -> tuple[Verdict, ...]:
+    """Return what the gates found of a version in the newest lap that judged it."""
+    for lap in store.laps.list(version.model):
+        if lap.version == version.id and lap.verdicts:
+            return lap.verdicts
+    return read_verdicts(store, version.verdicts) if version.verdicts else ()
 
 
 def _line(store: Store, lap: Lap) -> LedgerLine:

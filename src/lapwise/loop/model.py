@@ -159,8 +159,7 @@ class Loop(_Declared):
             if function is not None:
                 _check_train(function, role)
         self._check_features()
-        for name in self.metrics:
-            find_metric(name)
+        self._check_judged()
         if self.decide is not None and not isinstance(self.decide, Threshold):
             raise DeclarationError(
                 "decide must be a Threshold", value=self.decide, expected="lw.Threshold(share=0.3)"
@@ -181,7 +180,10 @@ class Loop(_Declared):
                 missing = {feature} - inputs
             else:
                 names = _names(feature)
-                missing = set(getattr(feature, "inputs", ())) - inputs
+                read: Sequence[str]
+                # An on-demand feature reads inputs; a view looks its entity up by them.
+                read = getattr(feature, "inputs", ()) or getattr(feature, "by", ())
+                missing = set(read) - inputs - {self.examples.row}
             if missing:
                 raise DeclarationError(
                     "a feature reads what no request carries",
@@ -194,6 +196,19 @@ class Loop(_Declared):
             seen |= set(names)
         if not seen:
             raise DeclarationError("a loop needs at least one feature")
+
+    def _check_judged(self) -> None:
+        """Refuse before training what would be refused after it."""
+        for name in self.metrics:
+            find_metric(name)
+        compared = any("baseline" in gate.needs for gate in self.gates)
+        plain = any(isinstance(feature, str) for feature in self.features)
+        if compared and not plain and self.baseline is None:
+            raise DeclarationError(
+                "a gate compares with a baseline that has nothing to learn from",
+                expected="a plain input among features, or baseline=function",
+                fix=f"features=[..., {self.examples.inputs[0] if self.examples.inputs else '...'!r}]",
+            )
 
     @property
     def tables(self) -> tuple[Table, ...]:

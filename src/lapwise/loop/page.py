@@ -73,7 +73,7 @@ def _import(path: Path) -> ModuleType:
             value=(error.text or "").strip() or None,
             expected="Python",
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         sys.modules.pop(path.stem, None)
         raise DeclarationError(
             f"the page raised {type(error).__name__} at {_where(error, path)}: {error}"
@@ -81,7 +81,7 @@ def _import(path: Path) -> ModuleType:
     return module
 
 
-def _where(error: Exception, path: Path) -> str:
+def _where(error: BaseException, path: Path) -> str:
     """Return file and line of the deepest frame that lies beside the page."""
     here = [
         frame

@@ -51,9 +51,14 @@ def _settings(path: Path) -> dict[str, str] | None:
         return None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DeclarationError(f"{path} is not TOML: {error}") from error
-    settings = document.get("tool", {}).get("lapwise")
+    tools = document.get("tool")
+    settings = tools.get("lapwise") if isinstance(tools, dict) else None
     if settings is None:
         return None
+    if not isinstance(settings, dict) or not all(isinstance(one, str) for one in settings.values()):
+        raise DeclarationError(
+            f"[tool.lapwise] in {path} must hold text", value=settings, expected='loop = "page.py"'
+        )
     unknown = sorted(set(settings) - {"loop", "store", "blobs"})
     if unknown:
         raise DeclarationError(

@@ -77,9 +77,7 @@ def settle(course: Course, version: ModelVersion, line: Lap) -> tuple[LapState, 
     actor, store = f"lap {line.number}", course.workshop.store
     if version.stage == "archived":
         return "refused", f"{name} is archived, and never comes back", _decider(course, version)
-    if not line.verdicts:
-        return "refused", f"{name} was judged by no gate: give the page gates=[...]", "gates"
-    if outcome == "passed":
+    if outcome == "passed" and line.verdicts:
         if version.stage == "none":
             version = to_staging(store, version, actor=actor, at=line.as_of, verdicts=line.verdicts)
         if version.stage == "staging":
@@ -87,6 +85,8 @@ def settle(course: Course, version: ModelVersion, line: Lap) -> tuple[LapState, 
         return "approved", f"{name} is in {version.stage} already", _decider(course, version)
     if version.stage == "staging":
         version = withdraw(store, version, actor=actor, at=line.as_of, verdicts=line.verdicts)
+    if not line.verdicts:
+        return "refused", f"{name} was judged by no gate: give the page gates=[...]", "gates"
     bad = [f"{one.gate} {one.name}" for one in line.verdicts if one.status not in _GOOD]
     word = "held" if outcome == "hold" else "refused"
     return "refused", f"{name} {word} by {', '.join(bad)}", "gates"

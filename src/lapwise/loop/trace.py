@@ -52,7 +52,7 @@ def _from_prediction(store: Store, reference: str, batch: str, place: int) -> tu
             "that batch has fewer rows", value=reference, expected=f"0 to {scoring.count - 1}"
         )
     version = store.models.get(scoring.version)
-    row = pl.scan_parquet(store.blobs.path(scoring.rows)).slice(place, 1).collect()
+    row = pl.scan_parquet(store.blobs.path(scoring.rows), glob=False).slice(place, 1).collect()
     return (*_answer(version, row, reference, scoring, store), *trace_version(store, version))
 
 

@@ -51,7 +51,8 @@ def verify(store: Store) -> AuditReport:
     """Recompute the chain, hold it against its anchors, and hold every version against it.
 
     Found out: an entry changed, removed, put in or moved; a tail cut off at or before an anchor;
-    the whole chain rewritten after an anchor; a version's record or stage changed past the log.
+    the whole chain rewritten after an anchor; a version's record, stage or decisions changed past
+    the log.
     Not found out: a tail cut off after the last anchor (``unanchored`` says how long it could be),
     or a chain and its anchors rewritten together.
     """
@@ -95,6 +96,8 @@ def _look(store: Store) -> AuditReport:
     except CorruptError as error:
         problems.append(str(error).splitlines()[0])
     versions = store.models.list(limit=_ALL)
+    if not problems:  # a broken log can be held against nothing
+        problems.extend(_undecided(store, versions, entries))
     problems.extend(_untold(versions, entries))
     last = max(numbers, default=0)
     return AuditReport(
@@ -127,3 +130,21 @@ def _untold(versions: Sequence[ModelVersion], entries: list[AuditEntry]) -> Iter
     present = {version.id for version in versions}
     for identity in sorted(set(map(str, sealed)) - present):
         yield f"version {identity} was registered and is gone"
+
+
+def _undecided(
+    store: Store, versions: Sequence[ModelVersion], entries: list[AuditEntry]
+) -> Iterator[str]:
+    """Yield each version whose recorded decisions are not those that the log tells of."""
+    told: dict[Scalar, list[tuple[Scalar, ...]]] = {}
+    for entry in entries:
+        details = details_of(entry)
+        if "decision" in details:
+            decision = (details["decision"], entry.actor, entry.at, details.get("note", ""))
+            told.setdefault(details.get("version"), []).append(decision)
+    for version in versions:
+        kept = [
+            (one.decision, one.by, one.at, one.note) for one in store.models.approvals(version.id)
+        ]
+        if sorted(kept) != sorted(told.get(version.id, [])):
+            yield f"{version.model} v{version.number} has other decisions than the log tells of"

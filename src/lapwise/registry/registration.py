@@ -108,7 +108,7 @@ def seal(version: ModelVersion) -> Digest:
 
 
 def keep_verdicts(store: Store, verdicts: Sequence[Verdict]) -> Digest:
-    """Keep verdicts as a blob and return its digest, which is ``digest_value(tuple(verdicts))``."""
+    """Keep verdicts as a blob and return its digest."""
     return store.blobs.put(encode_canonical(tuple(verdicts)))
 
 

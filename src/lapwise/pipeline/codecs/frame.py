@@ -36,4 +36,4 @@ class FrameCodec:
         """Return the frame."""
         import polars as pl
 
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, glob=False)
