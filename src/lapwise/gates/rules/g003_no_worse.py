@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lapwise.core.evidence import Evidence
-from lapwise.core.model import Verdict, VerdictStatus
-from lapwise.gates.metrics import directed_metric
-from lapwise.gates.model import Gate, Need, Reference, check_comparison
+from lapwise.gates.comparison import Comparison, Conclusion
 
 if TYPE_CHECKING:
-    from lapwise.gates.sample import Sample
+    from lapwise.gates.bootstrap import Measured
 
 __all__ = ["NoWorse"]
 
 
-class NoWorse(Gate, frozen=True, tag="G003"):
+class NoWorse(Comparison, frozen=True, tag="G003"):
     """The candidate is not worse than another model by more than a margin.
 
     What it does:
@@ -38,72 +35,20 @@ class NoWorse(Gate, frozen=True, tag="G003"):
         DeclarationError: no such metric, or a number outside its range.
     """
 
-    metric: str
-    than: Reference
-    margin: float = 0.0
-    confidence: float = 0.95
-    each: str | None = None
-    min_rows: int = 100
-
-    def __post_init__(self) -> None:
-        """Check the declaration."""
-        check_comparison(self.metric, self.than, self.margin, self.confidence)
-
-    @property
-    def needs(self) -> frozenset[Need]:
-        """Return whom the candidate is compared with."""
-        return frozenset({self.than})
-
-    @property
-    def slices(self) -> tuple[str, ...]:
-        """Return the column of ``each``, if any."""
-        return () if self.each is None else (self.each,)
-
-    def __call__(self, evidence: Evidence) -> Verdict:
-        """Judge the harm."""
-        from lapwise.gates.slices import judge_rows
-
-        return judge_rows(
-            self,
-            evidence,
-            directed_metric(self.metric),
-            ("candidate", self.than),
-            self._judge,
-            each=self.each,
-            min_rows=self.min_rows,
-            limit=self.margin,
-        )
-
-    def _judge(self, sample: Sample, name: str, parts: int) -> Verdict:
-        from lapwise.gates.comparison import gain_over
+    def conclude(self, gain: Measured, parts: int) -> Conclusion:
+        """Judge the harm, which is the gain turned round."""
         from lapwise.gates.sentences import more_blocks, percent, show
 
-        gain, sentence = gain_over(self.than, self.metric, sample)
         risk = 1 - self.confidence
-        low, high = -gain.high(risk / parts), -gain.low(risk)
-        status: VerdictStatus = "cannot_tell"
+        harm, low, high = -gain.value, -gain.high(risk / parts), -gain.low(risk)
+        allowed = f"; a harm of {show(self.margin)} is allowed, and it"
         if high <= self.margin:
-            status = "passed"
-            sentence += (
-                f"; with {percent(self.confidence)} confidence the harm is at most {show(high)}."
-            )
-        elif low > self.margin:
-            status = "failed"
-            sentence += f"; a harm of {show(self.margin)} is allowed, and it is above {show(low)}."
-        else:
-            sentence += (
-                f"; a harm of {show(self.margin)} is allowed, and it may be anything from "
-                f"{show(low)} to {show(high)}. {more_blocks(gain, -self.margin, risk)}"
-            )
-        return Verdict(
-            gate=self.code,
-            name=name,
-            status=status,
-            sentence=sentence,
-            measured=-gain.value,
-            limit=self.margin,
-            low=low,
-            high=high,
-            confidence=self.confidence,
-            rows=gain.rows,
+            sure = f"; with {percent(self.confidence)} confidence the harm is at most {show(high)}."
+            return Conclusion("passed", sure, harm, low, high)
+        if low > self.margin:
+            return Conclusion("failed", f"{allowed} is above {show(low)}.", harm, low, high)
+        ending = (
+            f"{allowed} may be anything from {show(low)} to {show(high)}. "
+            f"{more_blocks(gain, -self.margin, risk)}"
         )
+        return Conclusion("cannot_tell", ending, harm, low, high)
