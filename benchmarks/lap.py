@@ -43,11 +43,11 @@ def main(argv: Sequence[str]) -> None:
         cached = typical(LAP, project, TIMES, fine=REFUSED_TOO)
         demo = run((*LAPWISE, "demo", str(folder / "demo"), "--json"), folder, watch=True)
     rows = [
-        _row("the demo: lap, approval, a week's answers, lap", demo, "90 s, 3,000 MB"),
-        _row("a lap, from nothing", full, ""),
-        _row("a lap with nothing changed", cached, "3 s"),
+        _row("lapwise demo, all of it", demo, "90 s and 3,000 MB"),
+        _row("lapwise lap, from nothing", full, ""),
+        _row("lapwise lap, nothing changed", cached, "3 s"),
         _row("the same model, glued by hand", by_hand, ""),
-        _row("import and declare the page", page, ""),
+        _row("import page (declares the product)", page, ""),
         _row("lapwise --help", help_, "0.5 s"),
     ]
     print(table(["whole process", "s", "CPU s", "peak MB", "aim"], rows))

@@ -121,7 +121,7 @@ def time_mlflow(folder: Path) -> float:
     # Neither our packages nor our settings: only what the lock names.
     clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "MLFLOW_DISABLE_TELEMETRY": "true"}
     done = subprocess.run(
-        [python, str(PEERS / "log_mlflow.py"), str(folder / "mlflow.db")],
+        [python, str(PEERS.with_name("log_mlflow.py")), str(folder / "mlflow.db")],
         env=clean,
         capture_output=True,
         check=True,

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import pytest
 
-import lapwise
+import lapwise as lw
 from tests.loop.worlds import AS_OF, World, forget, make_world
 
-_SOURCE = str(Path(lapwise.__file__).parents[1])
+_SOURCE = str(Path(lw.__file__).parents[1])
 COMMAND = [sys.executable, "-c", "from lapwise.cli.main import main; main()"]
 
 

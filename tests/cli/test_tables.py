@@ -46,7 +46,7 @@ def test_width(used: World, call: Call) -> None:
         ("laps",): ("refused", "approved", "ada"),
         ("laps", "1"): ("validate", "roc_auc", "NoLeakage", "waiting"),
         ("laps", "2"): ("shop=north", "production", "refused"),
-        ("runs",): ("run", "001", "002", "roc_auc", "max_iter"),
+        ("runs",): ("run", "001", "002", "log_loss", "max_iter"),
         ("compare", "1", "2"): ("max_iter", "run 001", "run 002"),
         ("models",): ("returns v1", "returns v2", "production", "bootstrap", "onnx"),
         ("data", "log"): ("orders v1", "outcomes v1"),

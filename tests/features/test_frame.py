@@ -151,3 +151,10 @@ def test_an_on_demand_name_may_not_hide_an_input(store: Store) -> None:
 
     with pytest.raises(FeatureError, match="taken by a column of the examples: 'carrier'"):
         built(store, [clash])
+
+
+def test_a_store_below_a_folder_with_brackets(tmp_path: Path) -> None:
+    """A frame is read again from a store whose path holds characters of patterns."""
+    place = tmp_path / "a [b]"
+    with open_store(f"sqlite:///{place}/lapwise.db", f"{place}/blobs") as opened:
+        assert read_frame(built(opened), opened).height == examples().height

@@ -220,3 +220,12 @@ async def slow() -> int:
 def test_an_asynchronous_step_is_refused(engine: Engine) -> None:
     with pytest.raises(DeclarationError, match="asynchronous"):
         engine.call(slow)
+
+
+def test_a_frame_below_a_folder_with_brackets(tmp_path: Path) -> None:
+    """A path is a path, whatever characters are in it, and no pattern."""
+    folder = tmp_path / "a [b] *?"
+    folder.mkdir()
+    frame = pl.DataFrame({"x": [1, 2]})
+    FrameCodec().write(frame, folder / "value")
+    assert frame.equals(FrameCodec().read(folder / "value"))  # type: ignore[arg-type]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 from rich.markup import escape
@@ -10,6 +11,9 @@ from rich.markup import escape
 from lapwise.cli.app import app
 from lapwise.cli.options import AsJson, By, Limit, Note, workshop
 from lapwise.cli.render import number, print_json, show, table, when
+
+if TYPE_CHECKING:
+    from lapwise.core.model import ModelVersion
 
 __all__ = ["approve", "archive", "audit", "gates", "models", "refuse"]
 
@@ -86,6 +90,17 @@ def gates(
         show(to_table(verdicts))
 
 
+def _decide(
+    act: Callable[..., ModelVersion], version: str, by: str | None, **more: str
+) -> ModelVersion:
+    """Do an act of the registry to a version, in the name of ``by`` or of whoever runs this."""
+    with workshop() as opened:
+        store = opened.store
+        actor = by if by is not None else opened.actor
+        found = store.models.get(version)
+        return act(store, found, by=actor, at=opened.world.now(), **more)
+
+
 @app.command()
 def approve(version: Version, by: By = None, note: Note = "") -> None:
     """Let a version that passed its gates reach users; an explicit, audited act.
@@ -97,14 +112,7 @@ def approve(version: Version, by: By = None, note: Note = "") -> None:
     """
     from lapwise.registry import approve as act
 
-    with workshop() as opened:
-        moved = act(
-            opened.store,
-            opened.store.models.get(version),
-            by=by or opened.actor,
-            at=opened.world.now(),
-            note=note,
-        )
+    moved = _decide(act, version, by, note=note)
     show(f"approved: {moved.model} v{moved.number} is in {moved.stage}")
 
 
@@ -116,14 +124,7 @@ def refuse(version: Version, by: By = None, note: Note = "") -> None:
     """
     from lapwise.registry import refuse as act
 
-    with workshop() as opened:
-        moved = act(
-            opened.store,
-            opened.store.models.get(version),
-            by=by or opened.actor,
-            at=opened.world.now(),
-            note=note,
-        )
+    moved = _decide(act, version, by, note=note)
     show(f"refused: {moved.model} v{moved.number} is in {moved.stage}")
 
 
@@ -135,13 +136,7 @@ def archive(version: Version, by: By = None) -> None:
     """
     from lapwise.registry import archive as act
 
-    with workshop() as opened:
-        moved = act(
-            opened.store,
-            opened.store.models.get(version),
-            by=by or opened.actor,
-            at=opened.world.now(),
-        )
+    moved = _decide(act, version, by)
     show(f"archived: {moved.model} v{moved.number}")
 
 

@@ -12,6 +12,7 @@ from lapwise.core.digest import Digest, digest_value
 from lapwise.core.errors import DataError, ModelError, StorageFullError
 from lapwise.core.model import KeyPart, Record
 from lapwise.data import scan
+from lapwise.data.instants import in_utc
 from lapwise.data.snapshot import snapshot
 from lapwise.features import compute
 from lapwise.loop.recipe import Recipe, read_features, read_recipe
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SCORING", "Scoring", "Unseen", "score", "score_file"]
 
 SCORING = "scoring"
+_TEXT = ("String", "Categorical", "Enum")
 _INSTANT = pl.Datetime("us", "UTC")
 _TYPES: dict[str, Any] = {
     str(kind): kind for kind in (_INSTANT, pl.Boolean, pl.Date, pl.Float64, pl.Int64, pl.String)
@@ -146,7 +148,7 @@ def _requests(rows: pl.DataFrame, recipe: Recipe, *, now: int) -> pl.DataFrame:
         )
     if rows.is_empty():
         raise DataError("there are no rows to score", expected="at least one")
-    rows = _with_nulls_typed(rows, recipe)
+    rows = _with_nulls_typed(in_utc(rows.lazy()).collect(), recipe)
     wrong = [
         f"{column.name}: {rows.schema[column.name]}, not {column.dtype}"
         for column in recipe.inputs
@@ -184,6 +186,8 @@ def _fits(found: pl.DataType, declared: str) -> bool:
     """Return whether a column may stand for one of the declared type; nulls stand for any."""
     if found == pl.Null or str(found) == declared:
         return True
+    if found in (pl.String, pl.Categorical, pl.Enum):
+        return declared.startswith(_TEXT)
     numbers = ("Int", "UInt", "Float", "Decimal")
     return found.is_numeric() and declared.startswith(numbers)
 
@@ -240,7 +244,7 @@ def _read(path: Path, recipe: Recipe) -> pl.DataFrame:
     try:
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path, glob=False)
-        text = {column.name: pl.String for column in recipe.inputs if column.dtype == "String"}
+        text = {column.name: pl.String for column in recipe.inputs if column.dtype.startswith(_TEXT)}
         return pl.read_csv(
             path,
             try_parse_dates=True,

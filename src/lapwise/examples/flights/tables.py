@@ -12,6 +12,10 @@ from pathlib import Path
 import polars as pl
 
 _NULL = ["NA", ""]
+_COLUMNS = [
+    *("year", "month", "day", "minute", "time_hour", "sched_arr_time", "dep_delay", "arr_delay"),
+    *("carrier", "flight", "tailnum", "origin", "dest", "distance"),
+]
 
 # The raw airports leave out the four destinations in Puerto Rico and the Virgin Islands.
 _ATLANTIC = pl.DataFrame(
@@ -23,7 +27,7 @@ def _raw_flights(paths: list[Path]) -> pl.DataFrame:
     archive = next(path for path in paths if path.name == "flights.csv.zip")
     with zipfile.ZipFile(archive) as opened:
         content = opened.read("flights.csv")
-    raw = pl.read_csv(content, null_values=_NULL, infer_schema_length=20_000)
+    raw = pl.read_csv(content, null_values=_NULL, columns=_COLUMNS, infer_schema_length=1_000)
     departure = pl.col("time_hour").str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_zone="UTC")
     return raw.with_columns(
         scheduled_departure=departure.dt.cast_time_unit("us") + pl.duration(minutes="minute"),
@@ -127,13 +131,16 @@ def _scheduled_arrival(group: pl.DataFrame, zone: str) -> pl.DataFrame:
 
 def weather(paths: list[Path]) -> pl.DataFrame:
     """Return the hourly observations at the three airports; a clock change keeps the first."""
-    raw = pl.read_csv(paths[0], null_values=_NULL, infer_schema_length=30_000)
+    measured = ("wind_speed", "visib", "precip", "pressure")
+    raw = pl.read_csv(
+        paths[0],
+        null_values=_NULL,
+        columns=["origin", *measured, "time_hour"],
+        schema_overrides=dict.fromkeys(measured, pl.Float64),
+    )
     return raw.select(
         "origin",
-        "wind_speed",
-        "visib",
-        "precip",
-        "pressure",
+        *measured,
         observed_at=pl.col("time_hour")
         .str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_zone="UTC")
         .dt.cast_time_unit("us"),

@@ -61,6 +61,7 @@ def measure_latency(
         with (home / "errors").open("wb") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "lapwise.loop.answer", str(home), url, blobs],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -80,6 +81,8 @@ def measure_latency(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            if process.stdin:
+                process.stdin.close()
 
 
 def _port(process: subprocess.Popen[bytes], home: Path) -> int:
