@@ -64,20 +64,26 @@ def test_reading_the_past_is_reading_the_input_cut_off(
 # ── CSV ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_unchanged_file_costs_a_stat(store: Store, tmp_path: Path) -> None:
-    """Unchanged files are not read: the second snapshot is far under 20 ms, though the data is gone."""
-    frame = rows(200_000)
-    frame.write_parquet(tmp_path / "flights.parquet")
-    os.utime(tmp_path / "flights.parquet", (1, 1))
+def test_an_unchanged_file_costs_a_stat(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unchanged files are not read again; one whose time was put back after a change is."""
+    path = tmp_path / "flights.parquet"
+    rows(200_000).write_parquet(path)
+    time.sleep(2.1)  # what was written just now is not trusted to a stat
     started = time.perf_counter()
     first = snapshot(FLIGHTS, store, root=tmp_path, watermark=LATE)
     assert time.perf_counter() - started < 5  # about 0.3 s on a quiet machine
-    size = (tmp_path / "flights.parquet").stat().st_size
-    (tmp_path / "flights.parquet").write_bytes(b"x" * size)  # the same inode, size and time
-    os.utime(tmp_path / "flights.parquet", (1, 1))
     spent = []
-    for _ in range(20):
-        started = time.perf_counter()
-        assert snapshot(FLIGHTS, store, root=tmp_path, watermark=LATE) == first
-        spent.append(time.perf_counter() - started)
+    with monkeypatch.context() as blind:
+        blind.setattr("lapwise.data.collect.digest_file", None)  # nothing can be read
+        for _ in range(20):
+            started = time.perf_counter()
+            assert snapshot(FLIGHTS, store, root=tmp_path, watermark=LATE) == first
+            spent.append(time.perf_counter() - started)
     assert min(spent) < 0.02
+    status = path.stat()
+    path.write_bytes(b"x" * status.st_size)  # the same inode, size and time
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(DataError):
+        snapshot(FLIGHTS, store, root=tmp_path, watermark=LATE)

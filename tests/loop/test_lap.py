@@ -12,7 +12,7 @@ import pytest
 from lapwise.core.clock import parse_time
 from lapwise.core.errors import RecollectedError, StepError
 from lapwise.core.model import Lap, ModelVersion
-from lapwise.loop.lap import lap
+from lapwise.loop.lap import _previous_split, lap
 from lapwise.registry import approve, archive, refuse, verify
 from tests.loop.worlds import AS_OF, World, make_world, ran, reused, statuses
 
@@ -298,3 +298,22 @@ def test_two_at_once(fresh: World) -> None:
     assert (first.number, second.number) == (1, 2)
     assert ran(second) == set()
     assert first.version == second.version
+
+
+def test_split_before_in_the_worlds_time(world: World) -> None:
+    """A split is held against the lap before it in the world's time, not the one made last."""
+    with world.workshop() as opened:
+        first = opened.store.laps.get("1")
+        assert first.split is not None
+        for days, number in ((10, 2), (5, 3)):  # the later one in the world goes round first
+            line = msgspec.structs.replace(
+                first,
+                id=f"lap-{number}",
+                as_of=AT + days * 86_400_000_000,
+                split=msgspec.structs.replace(first.split, salt=f"{days} days later"),
+            )
+            opened.store.laps.create(line)
+        line = msgspec.structs.replace(first, as_of=AT + 20 * 86_400_000_000)
+        before = _previous_split(opened.store, line)
+    assert before is not None
+    assert before.salt == "10 days later"

@@ -27,7 +27,11 @@ as coarsely as two seconds, so a second write could leave size, time and inode a
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file of a table: ``name`` relative to the fixed part of the source, and its stat."""
+    """A file of a table: ``name`` relative to the fixed part of the source, and its stat.
+
+    ``modified_ns`` is the later of the times of content and of status: who writes in place may put
+    the first back (``cp -p``, ``touch -r``), and cannot the second.
+    """
 
     name: str
     path: Path
@@ -107,7 +111,7 @@ def unchanged(file: SourceFile) -> bool:
         now = file.path.stat()
     except OSError:
         return False
-    return (now.st_size, now.st_mtime_ns, now.st_ino) == (file.size, file.modified_ns, file.inode)
+    return (now.st_size, _modified(now), now.st_ino) == (file.size, file.modified_ns, file.inode)
 
 
 def _match(source: str, root: Path) -> tuple[Path, list[Path]]:
@@ -130,7 +134,11 @@ def _describe(path: Path, folder: Path) -> SourceFile:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
     name = path.relative_to(folder).as_posix()
-    return SourceFile(name, path, status.st_size, status.st_mtime_ns, status.st_ino)
+    return SourceFile(name, path, status.st_size, _modified(status), status.st_ino)
+
+
+def _modified(status: os.stat_result) -> int:
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _unreadable(table: Table, source: str, error: OSError) -> DataError:

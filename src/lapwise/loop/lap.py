@@ -119,10 +119,8 @@ def _go_round(workshop: Workshop, loop: Loop, ledger: _Ledger, *, accept: bool) 
 
 def _previous_split(store: Store, line: Lap) -> Split | None:
     """Return the split of the lap before this one in the world's time."""
-    for earlier in store.laps.list(line.loop):
-        if earlier.split is not None and earlier.as_of < line.as_of:
-            return earlier.split
-    return None
+    earlier = [one for one in store.laps.list(line.loop) if one.split and one.as_of < line.as_of]
+    return max(earlier, key=lambda one: one.as_of).split if earlier else None
 
 
 def _close_dead(store: Store, loop: str) -> None:
