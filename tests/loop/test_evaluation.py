@@ -26,6 +26,7 @@ def test_costly_evidence(world: World) -> None:
     assert again.verdicts == line.verdicts
 
 
+@pytest.mark.prove
 def test_chance_in_training(world: World) -> None:
     """Training that nobody seeded does not reproduce, and the gate says so."""
     world.edit('gates.Floor("recall", 0.30)', "gates.Reproducible()")

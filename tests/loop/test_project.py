@@ -44,6 +44,21 @@ def test_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (project.store, project.blobs) == ("sqlite:////elsewhere/l.db", "/elsewhere/blobs")
 
 
+def test_relative_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative place is one place, from whichever folder of the project it is asked for."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.lapwise]\nstore = "sqlite:///kept/l.db"\nblobs = "kept/blobs"\n'
+    )
+    below = tmp_path / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    project = find_project(below)
+    assert project.store == f"sqlite:///{tmp_path}/kept/l.db"
+    assert project.blobs == f"{tmp_path}/kept/blobs"
+    monkeypatch.setenv("LAPWISE_BLOBS", "mine")
+    assert find_project(tmp_path).blobs == f"{below}/mine"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -80,8 +80,9 @@ def write_old(path: Path, text: str) -> None:
     os.utime(path, (at, at))
 
 
-def forget() -> None:
-    """Forget the pages that were read, and what they imported from beside them."""
+def forget(*folders: Path) -> None:
+    """Forget the pages that were read (those in ``folders`` too), and what lies beside them."""
+    _READ.update(folder.resolve() for folder in folders)
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if file and Path(file).parent in _READ:

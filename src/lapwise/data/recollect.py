@@ -85,7 +85,7 @@ def check_recollected(
         f" then, {gone:,} are gone or changed and {came:,} are new or changed",
         value=shown,
         expected="known rows to stay; a correction is a new row with a later known time",
-        fix=f"lapwise data diff {table.name}, then lapwise data snapshot {table.name} --accept",
+        fix="bring the old rows back, or take the new ones: lapwise lap --accept",
     )
 
 

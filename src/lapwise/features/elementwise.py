@@ -240,7 +240,11 @@ def _check(tree: Any, where: str, *, may_be_list: bool = False) -> None:
         case "Function":
             name = _check_function(body["function"], where)
             for place, argument in enumerate(body["input"]):
-                _check(argument, where, may_be_list=name == "IsIn" and place == 1)
+                members = name == "IsIn" and place == 1
+                # Polars looks among all values of a column, those of other rows included.
+                if members and _variant(argument)[0] != "Literal":
+                    raise _refused("is_in of anything but values written down", where)
+                _check(argument, where, may_be_list=members)
         case _:
             if kind == "Agg":
                 raise _refused(f"aggregation .{_variant(body)[0].lower()}", where)

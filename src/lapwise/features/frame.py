@@ -15,7 +15,7 @@ from lapwise.core.errors import FeatureError
 from lapwise.core.model import Column, DatasetVersion, FeatureFrame, KeyPart, Metric
 from lapwise.core.protocols import Progress, SilentProgress
 from lapwise.features.definition import keep_definition
-from lapwise.features.demand import OnDemand
+from lapwise.features.demand import OnDemand, prove_elementwise
 from lapwise.features.join import MEMORY, point_in_time
 from lapwise.features.model import FeatureView
 from lapwise.store.model import Store
@@ -24,6 +24,8 @@ __all__ = ["Feature", "build_frame", "compute", "feature_names", "read_frame"]
 
 Feature: TypeAlias = FeatureView | OnDemand | str
 """A view, on-demand features, or the name of an input column."""
+
+_PROVEN_ROWS = 32
 
 
 def compute(
@@ -120,10 +122,15 @@ def build_frame(
         memory: as in :func:`~lapwise.features.join.point_in_time`.
 
     Raises:
-        FeatureError: the features cannot be computed from these examples and tables.
+        FeatureError: the features cannot be computed from these examples and tables, or an
+            on-demand feature of a row depends on other rows.
         DataError: a table cannot be read.
     """
     _check_column(examples, row, "the examples have no column that names a row")
+    sample = examples.gather_every(max(examples.height // _PROVEN_ROWS, 1)).head(_PROVEN_ROWS)
+    for feature in features:
+        if isinstance(feature, OnDemand):
+            prove_elementwise(feature, sample)
     wide = compute(
         examples, features, time=time, tables=tables, memory=memory, known=True, progress=progress
     )

@@ -14,7 +14,7 @@ from lapwise.loop.steps.leakage import search_leakage
 from lapwise.loop.steps.reproduce import reproduce
 
 if TYPE_CHECKING:
-    from lapwise.core.model import ModelVersion, Split
+    from lapwise.core.model import ModelVersion
     from lapwise.loop.course import Course
     from lapwise.pipeline import StepRun
 
@@ -27,13 +27,11 @@ class Evaluation:
     Args:
         course: the lap, with the candidate trained, packaged and scored.
         candidate: the packaged candidate, not registered yet.
-        split: the lap's split.
     """
 
-    def __init__(self, course: Course, candidate: ModelVersion, split: Split) -> None:
+    def __init__(self, course: Course, candidate: ModelVersion) -> None:
         self._course = course
         self._candidate = candidate
-        self._split = split
         self._needs = {need for gate in course.loop.gates for need in gate.needs}
 
     @cached_property

@@ -31,7 +31,8 @@ def find_project(start: Path) -> Project:
 
     The root is the nearest folder upward whose ``pyproject.toml`` has ``[tool.lapwise]``, or that
     has a ``.lapwise`` folder; else ``start`` itself. ``LAPWISE_STORE`` and ``LAPWISE_BLOBS`` win
-    over ``store`` and ``blobs`` of the table, which win over ``.lapwise/`` in the root.
+    over ``store`` and ``blobs`` of the table, which win over ``.lapwise/`` in the root. What is
+    relative in the table is relative to the root.
 
     Raises:
         DeclarationError: ``pyproject.toml`` is not TOML, or the table has unknown keys.
@@ -70,12 +71,23 @@ def _settings(path: Path) -> dict[str, str] | None:
 
 
 def _project(root: Path, settings: dict[str, str]) -> Project:
-    home = root / ".lapwise"
+    def address(name: str, default: str) -> str:
+        around = os.environ.get(f"LAPWISE_{name.upper()}")
+        if around:
+            return _absolute(around, Path.cwd())
+        return _absolute(settings.get(name) or default, root)
+
     return Project(
         root=root,
-        store=os.environ.get("LAPWISE_STORE")
-        or settings.get("store")
-        or f"sqlite:///{home / 'lapwise.db'}",
-        blobs=os.environ.get("LAPWISE_BLOBS") or settings.get("blobs") or str(home / "blobs"),
+        store=address("store", "sqlite:///.lapwise/lapwise.db"),
+        blobs=address("blobs", ".lapwise/blobs"),
         page=settings.get("loop"),
     )
+
+
+def _absolute(address: str, folder: Path) -> str:
+    """Return an address that means the same from every working directory."""
+    scheme, found, path = address.partition(":///")
+    if found and scheme.startswith("sqlite") and path[:1] not in ("/", ":", ""):
+        return f"{scheme}:///{folder / path}"
+    return address if "://" in address else str(folder / address)

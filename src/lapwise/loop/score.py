@@ -244,7 +244,9 @@ def _read(path: Path, recipe: Recipe) -> pl.DataFrame:
     try:
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path, glob=False)
-        text = {column.name: pl.String for column in recipe.inputs if column.dtype.startswith(_TEXT)}
+        text = {
+            column.name: pl.String for column in recipe.inputs if column.dtype.startswith(_TEXT)
+        }
         return pl.read_csv(
             path,
             try_parse_dates=True,

@@ -53,7 +53,7 @@ def doctor(url: str, blobs: str, *, deep: bool = False) -> tuple[Check, ...]:
     """
     path = sqlite_path(url)
     if path is not None and not path.exists():
-        return (Check("schema", False, f"there is no database at {path}", "lapwise init"),)
+        return (Check("schema", False, f"there is no database at {path}", "lapwise lap makes it"),)
     kept = open_blobs(blobs)
     database = connect(url)
     try:
@@ -88,7 +88,7 @@ def _checked(name: str, look: Callable[[], Check]) -> Check:
 def _schema(database: Database, url: str) -> Check:
     found = revision(database)
     if found is None:
-        return Check("schema", False, "the database has no tables", "lapwise init")
+        return Check("schema", False, "the database has no tables", "lapwise db upgrade")
     check_revision(found, url)
     return Check("schema", True, f"revision {found}")
 

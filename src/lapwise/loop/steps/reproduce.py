@@ -34,6 +34,10 @@ def reproduce(
         origin: the page, as ``FILE:NAME``.
         root: the project's folder.
     """
+    last = made[-1].digest
+    if not origin:
+        missing = "the loop was not read from a file, so no fresh process can read it"
+        return Reproduction(equal=False, first=last, second="", seconds=0.0, error=missing)
     clock = MachineClock()
     started = clock.monotonic()
     seed = "1" if os.environ.get("PYTHONHASHSEED") == "0" else "0"
@@ -45,7 +49,6 @@ def reproduce(
         check=False,
     )
     seconds = clock.monotonic() - started
-    last = made[-1].digest
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         return Reproduction(
