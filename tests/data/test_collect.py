@@ -52,13 +52,13 @@ def test_a_built_table_is_built_again_only_for_new_code_or_files(
     assert scan(first, store).select("tail").head(1).collect().item() == "n0"
     assert take(100) == first
     assert len(calls) == 1
-    assert take(101).parts == first.parts
+    assert take(101) == first
     assert len(calls) == 1
     code.code = b"2"
     assert take(100) == first
     assert len(calls) == 2
     months(tmp_path, rows(5), rows(5, 200))
-    assert take(100).number == 3
+    assert take(100).number == 2
     assert len(calls) == 3
 
 

@@ -44,15 +44,15 @@ def test_an_example_has_its_inputs_and_the_label_known_so_far(store: Store, tmp_
 
 
 def test_a_row_known_too_late_is_no_example(store: Store, tmp_path: Path) -> None:
-    """A row known at or after its own time could not be predicted, and is counted."""
+    """A row known only after its own time could not be predicted, and is counted."""
     flown = flights([(1, 9, 10, 12), (2, 10, 10, 12), (3, 11, 10, 12)])
     versions = {
         "flights": taken(flown, FLIGHTS, store, tmp_path, until=50),
         "arrivals": taken(arrivals([(1, 14, 15, 20.0)]), ARRIVALS, store, tmp_path, until=50),
     }
     declared = examples_of()
-    assert build_examples(declared, versions, store, as_of=50 * HOUR)["flight"].to_list() == [1]
-    assert count_late(declared, versions, store, as_of=50 * HOUR) == 2
+    assert build_examples(declared, versions, store, as_of=50 * HOUR)["flight"].to_list() == [1, 2]
+    assert count_late(declared, versions, store, as_of=50 * HOUR) == 1
     with pytest.raises(DataError, match="has no example before"):
         build_examples(declared, versions, store, as_of=10 * HOUR)
 

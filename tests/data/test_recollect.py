@@ -49,7 +49,7 @@ def test_a_changed_file_is_refused_until_accepted(store: Store, tmp_path: Path) 
     assert kept(store) == before
     second = snapshot(MANY, store, root=tmp_path, watermark=LATE, accept=True)
     assert second.number == 2
-    assert snapshot(MANY, store, root=tmp_path, watermark=LATE + DAY).number == 3
+    assert snapshot(MANY, store, root=tmp_path, watermark=LATE + DAY) == second
 
 
 def test_what_was_accepted_stays_accepted_when_it_goes_back(store: Store, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_what_was_accepted_stays_accepted_when_it_goes_back(store: Store, tmp_pa
     with pytest.raises(RecollectedError):
         taken(one, FLIGHTS, store, tmp_path, until=100)
     assert taken(one, FLIGHTS, store, tmp_path, until=100, accept=True).number == 1
-    assert taken(one, FLIGHTS, store, tmp_path, until=101).number == 3
+    assert taken(one, FLIGHTS, store, tmp_path, until=101).number == 1
 
 
 def test_a_file_that_disappeared_is_refused(store: Store, tmp_path: Path) -> None:

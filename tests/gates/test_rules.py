@@ -325,7 +325,7 @@ def test_latency_judges_the_probe(latency: LatencyProbe | None, status: str) -> 
 )
 def test_reproducible_passes_on_equal_only(equal: bool, error: str, status: str) -> None:
     again = Reproduction(
-        equal=equal, first="a" * 64, second="b" * 64, largest_difference=0.1, seconds=3, error=error
+        equal=equal, first="a" * 64, second="b" * 64, divergence="train", seconds=3, error=error
     )
     assert gates.Reproducible()(binary_evidence(reproduction=again)).status == status
     assert gates.Reproducible()(GOOD).status == "failed"

@@ -317,3 +317,11 @@ def test_split_before_in_the_worlds_time(world: World) -> None:
         before = _previous_split(opened.store, line)
     assert before is not None
     assert before.salt == "10 days later"
+
+
+def test_time_that_passes_alone(world: World) -> None:
+    """Gone round again an hour later, when no row has come, a lap trains and registers nothing."""
+    first = world.lap("2024-03-02T06:00")
+    again = world.lap("2024-03-02T07:00")
+    assert {step.name for step in again.steps if not step.reused} <= {"examples", "split"}
+    assert again.version == first.version

@@ -10,6 +10,8 @@ from lapwise.loop.steps.reproduce import reproduce
 
 def test_loop_without_a_file(tmp_path: Path) -> None:
     """A loop declared in a notebook cannot be read again, and the verdict says that, not less."""
-    found = reproduce([KeyPart(name="train", digest="d" * 64)], 0, [], origin="", root=tmp_path)
+    found = reproduce(
+        [KeyPart(name="train", digest="d" * 64)], [], as_of=0, origin="", root=tmp_path
+    )
     assert not found.equal
     assert "not read from a file" in found.error

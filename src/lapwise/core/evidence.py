@@ -38,13 +38,17 @@ class LatencyProbe(Record, frozen=True, kw_only=True):
 
 
 class Reproduction(Record, frozen=True, kw_only=True):
-    """A second training in a fresh process, cache off, with another hash seed."""
+    """A second training in a fresh process, cache off, with another hash seed.
+
+    ``first`` and ``second`` are digests of the model; ``divergence`` names the first step that gave
+    something else, ``error`` says why there was no second training.
+    """
 
     equal: bool
     first: str
     second: str
-    largest_difference: float | None = None
     seconds: float
+    divergence: str = ""
     error: str = ""
 
 

@@ -92,8 +92,9 @@ class FilePart(Record, frozen=True, kw_only=True):
 class DatasetVersion(Record, frozen=True, kw_only=True):
     """A table as it was read: its files by digest, and the known time up to which rows count.
 
-    ``watermark`` is exclusive: rows with ``known < watermark`` are of this version. ``digest``
-    names the content (schema, files, keys, times, watermark), so equal content is one version.
+    ``watermark`` is exclusive: rows with ``known < watermark`` are of this version; ``complete``
+    says that those are all rows of the files. ``digest`` names the content (schema, files, keys,
+    times, watermark), so equal content is one version.
     """
 
     id: str
@@ -112,6 +113,7 @@ class DatasetVersion(Record, frozen=True, kw_only=True):
     event_maximum: int | None
     source: str
     created: int
+    complete: bool = False
 
 
 class SplitPart(Record, frozen=True, kw_only=True):

@@ -31,8 +31,9 @@ def build_examples(
     """Return one row an example that was predicted before ``as_of``, sorted by time and row.
 
     An example is its row as it was known when it was first predicted: of the rows with one key, the
-    first whose time came before the next correction was known. A row that was known only at or
-    after its own time could not be predicted, and is not an example (:func:`count_late`).
+    first whose time came before the next correction was known. A row that was known only after its
+    own time could not be predicted, and is not an example (:func:`count_late`). Known at its time
+    is soon enough: the row is what the request carries; features look strictly before it.
 
     The label comes from the newest row of the label's table with ``known < as_of``, if it happened
     (event time) at most ``within`` after the prediction. It is null if it is not known yet, or
@@ -60,8 +61,8 @@ def build_examples(
     if predicted.is_empty():
         raise DataError(
             f"table '{examples.table.name}' has no example before {format_time(as_of)}",
-            value=f"{late:,} keys that were known only at or after '{examples.time}'",
-            expected=f"rows with known < {examples.time} < the lap's time",
+            value=f"{late:,} keys that were known only after '{examples.time}'",
+            expected=f"rows with known <= {examples.time} < the lap's time",
             fix="choose a later --as-of, or correct the known or the prediction time",
         )
     _require_unique(examples, predicted)
@@ -136,7 +137,7 @@ def _predicted(
     if corrected(rows.lazy(), version.key):
         standing = _standing(rows.sort(order, maintain_order=True), version, examples.time)
     else:
-        standing = rows.filter(pl.col(version.known) < pl.col(examples.time))
+        standing = rows.filter(pl.col(version.known) <= pl.col(examples.time))
     late = rows.filter(past).select(key).unique().join(standing, on=key, how="anti")
     return standing.filter(past), late.height
 
@@ -146,7 +147,7 @@ def _standing(rows: pl.DataFrame, version: DatasetVersion, time: str) -> pl.Data
     key, known = pl.struct(version.key), pl.col(version.known)
     superseded = pl.when(key == key.shift(-1)).then(known.shift(-1))
     return rows.filter(
-        (superseded.is_null() | (superseded >= pl.col(time))) & (known < pl.col(time))
+        (superseded.is_null() | (superseded >= pl.col(time))) & (known <= pl.col(time))
     ).unique(version.key, keep="first", maintain_order=True)
 
 

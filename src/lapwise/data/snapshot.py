@@ -56,7 +56,9 @@ def snapshot(
         table: the declaration.
         store: where versions and blobs are.
         root: the folder that ``table.source`` is relative to.
-        watermark: microseconds UTC; rows with ``known < watermark`` are of the version.
+        watermark: microseconds UTC; rows with ``known < watermark`` are of the version. If those
+            are all rows, the version's own watermark is just after the newest, so that a later
+            call without a new row gives the same version.
         accept: take content that changed under a known name, and remember that it was accepted.
         progress: shows how far it has come.
         fingerprint: digests the code of ``table.build`` and of the contract. Without it a table is
@@ -93,11 +95,14 @@ def _found(
 ) -> DatasetVersion | None:
     """Return a recent version with this content, if there is one."""
     content = [(content.name, content.digest) for content in contents]
-    declared = (watermark, table.keys, table.event, table.known)
+    declared = (table.keys, table.event, table.known)
     for version in store.datasets.list(table.name, limit=20):
-        if (version.watermark, version.key, version.event, version.known) == declared and [
-            (part.name, part.digest) for part in version.parts
-        ] == content:
+        later = version.complete and version.watermark < watermark
+        if (
+            (later or version.watermark == watermark)
+            and (version.key, version.event, version.known) == declared
+            and [(part.name, part.digest) for part in version.parts] == content
+        ):
             return version
     return None
 
@@ -112,6 +117,10 @@ def _describe(
     frame = _rows(contents)
     try:
         check_rows(table, frame)
+        newest = frame.select(pl.col(table.known).max().to_physical()).collect().item()
+        # Time that passes without a new row must not make a new version.
+        complete = newest < watermark
+        watermark = newest + 1 if complete else watermark
         task.advance()
         (count, first, last), statistics = summarise(
             _until(frame, table, watermark), table.event, sum(rows)
@@ -151,6 +160,7 @@ def _describe(
         event_maximum=last,
         source=", ".join(table.sources),
         created=MachineClock().timestamp(),
+        complete=complete,
     )
 
 

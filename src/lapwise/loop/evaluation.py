@@ -142,8 +142,8 @@ class Evaluation:
             "reproduce",
             reproduce,
             list(course.results),
-            course.as_of,
             [version.id for _, version in sorted(course.versions.items())],
+            as_of=course.as_of,
             origin=course.loop.origin,
             root=course.workshop.project.root,
         )

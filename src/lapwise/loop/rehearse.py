@@ -5,7 +5,9 @@ The Reproducible gate starts it. It prints one line of JSON: the digest of what 
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -20,6 +22,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Go through examples, split, features and train without the cache."""
+    threading.Thread(target=_end_with_starter, daemon=True).start()
     origin, as_of, versions = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
     loop = load_page(origin, Path.cwd())
     with open_workshop(as_of=as_of, cache=False, trusted=loop.trusted) as workshop:
@@ -32,6 +35,12 @@ def main() -> None:
         course.train_again()
         made = course.results
     sys.stdout.buffer.write(msgspec.json.encode(made) + b"\n")
+
+
+def _end_with_starter() -> None:
+    """Stop when the lap that waits for the answer is gone: nobody would read it."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,8 @@ class Reproducible(Gate, frozen=True, tag="G007"):
     Example:
         ``Reproducible()``
     Statistics:
-        None: equal or not. The largest difference of the scores is shown to tell rounding from
-        chance. Pineau et al., *Improving Reproducibility in Machine Learning Research*, JMLR 22,
-        2021.
+        None: equal or not. Pineau et al., *Improving Reproducibility in Machine Learning Research*,
+        JMLR 22, 2021.
     """
 
     @property
@@ -47,15 +46,8 @@ class Reproducible(Gate, frozen=True, tag="G007"):
             )
         else:
             sentence = (
-                f"A second training gave {again.second[:12]} instead of {again.first[:12]}; scores "
-                f"differ by up to {again.largest_difference:.2g}. Seed whatever draws at random, "
-                "and keep the order of whatever is summed."
+                f"A second training gave {again.second[:12]} instead of {again.first[:12]}; the first "
+                f"step that differs is '{again.divergence}'. Seed whatever draws at random, and keep "
+                "the order of whatever is summed."
             )
-        return Verdict(
-            gate=self.code,
-            name=self.name,
-            status=status,
-            sentence=sentence,
-            measured=None if again is None or again.error else again.largest_difference,
-            limit=0.0,
-        )
+        return Verdict(gate=self.code, name=self.name, status=status, sentence=sentence)

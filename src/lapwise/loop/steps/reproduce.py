@@ -21,7 +21,7 @@ __all__ = ["reproduce"]
 
 
 def reproduce(
-    made: Sequence[KeyPart], as_of: int, versions: Sequence[str], *, origin: str, root: Path
+    made: Sequence[KeyPart], versions: Sequence[str], *, as_of: int, origin: str, root: Path
 ) -> Reproduction:
     """Go through examples, split, features and train again; name the first that differs.
 
@@ -29,8 +29,8 @@ def reproduce(
 
     Args:
         made: digest of the result of each step, in order, as the lap made them.
-        as_of: the world's time that the lap saw.
         versions: ids of the dataset versions that it read.
+        as_of: the world's time that the lap saw.
         origin: the page, as ``FILE:NAME``.
         root: the project's folder.
     """
@@ -41,13 +41,20 @@ def reproduce(
     clock = MachineClock()
     started = clock.monotonic()
     seed = "1" if os.environ.get("PYTHONHASHSEED") == "0" else "0"
-    done = subprocess.run(
-        [sys.executable, "-m", "lapwise.loop.rehearse", origin, str(as_of), *versions],
-        cwd=root,
-        env={**os.environ, "PYTHONHASHSEED": seed},
-        capture_output=True,
-        check=False,
-    )
+    # The child's standard input ends when this process does, however it ends.
+    ended, held = os.pipe()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "lapwise.loop.rehearse", origin, str(as_of), *versions],
+            cwd=root,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            stdin=ended,
+            capture_output=True,
+            check=False,
+        )
+    finally:
+        os.close(ended)
+        os.close(held)
     seconds = clock.monotonic() - started
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
@@ -66,7 +73,6 @@ def reproduce(
         equal=not differing,
         first=last,
         second=again[-1].digest,
-        largest_difference=None if differing else 0.0,
         seconds=seconds,
-        error=f"the first step that differs is '{differing[0]}'" if differing else "",
+        divergence=differing[0] if differing else "",
     )
