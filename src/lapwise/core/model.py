@@ -1,7 +1,7 @@
 """The frozen records that rooms exchange and the store keeps.
 
-Times are microseconds since 1970, UTC. Digests are BLAKE3 in hexadecimal. A field added later has
-a default, so that old rows still decode; unknown fields are ignored, so that new rows do too.
+Times are microseconds since 1970, UTC. A field added later has a default, so that old rows still
+decode; unknown fields are ignored, so that new rows do too.
 """
 
 from __future__ import annotations
@@ -92,9 +92,8 @@ class FilePart(Record, frozen=True, kw_only=True):
 class DatasetVersion(Record, frozen=True, kw_only=True):
     """A table as it was read: its files by digest, and the known time up to which rows count.
 
-    ``watermark`` is exclusive: rows with ``known < watermark`` are of this version; ``complete``
-    says that those are all rows of the files. ``digest`` names the content (schema, files, keys,
-    times, watermark), so equal content is one version.
+    Rows with ``known < watermark`` are of this version; ``complete`` says that those are all rows
+    of the files. ``digest`` names the content, so equal content is one version.
     """
 
     id: str
