@@ -371,3 +371,12 @@ def test_closed_pipe(world: World) -> None:
     _, err = process.communicate()
     assert err == b""
     assert process.returncode in {1, 141}
+
+
+def test_looking_where_nothing_is(tmp_path: Path) -> None:
+    """A command that only looks says so, and leaves no store behind."""
+    for words in (["laps"], ["runs"], ["models"], ["data", "log"], ["audit", "verify"]):
+        done = run(*words, cwd=tmp_path)
+        assert done.code == 1
+        assert "nothing has been kept here yet" in done.err
+    assert not list(tmp_path.iterdir())

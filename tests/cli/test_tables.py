@@ -89,6 +89,7 @@ def test_json(used: World, call: Call) -> None:
 
 def test_nothing_yet(fresh: World, call: Call) -> None:
     """An empty store says what would fill it."""
+    assert call("db", "upgrade", cwd=fresh.root).code == 0
     for command in (["laps"], ["runs"], ["models"], ["data", "log"]):
         done = call(*command, cwd=fresh.root)
         assert (done.code, "yet" in done.out) == (0, True), done.out

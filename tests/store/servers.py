@@ -43,11 +43,8 @@ def postgresql() -> Iterator[str]:
             else:
                 os.environ[name] = value
         tempfile.tempdir = None
-    # These tests kill clients, never the server, so it need not wait for the disk.
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-        server.psql(f"ALTER SYSTEM SET {setting} = off")
-    server.psql("SELECT pg_reload_conf()")
     try:
+        _wait_for_no_disk(server.get_uri())
         yield server.get_uri()
     finally:
         process = server.get_postmaster_info().process
@@ -64,6 +61,19 @@ def _started(library: Any, data: Path) -> Any:
             return library.get_server(data, cleanup_mode="stop")
         time.sleep(0.5)
     return library.get_server(data, cleanup_mode="stop")
+
+
+def _wait_for_no_disk(url: str) -> None:
+    """Let the server not wait for the disk: these tests kill clients, never the server.
+
+    Not by the library's own ``psql``, which cannot be called from a path with a space.
+    """
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def make_database(url: str, name: str, template: str) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from lapwise.cli.progress import bars
 from lapwise.core.clock import parse_time
-from lapwise.core.errors import DeclarationError
+from lapwise.core.errors import DeclarationError, NotFoundError
 
 if TYPE_CHECKING:
     from lapwise.loop.bootstrap import Workshop
@@ -55,11 +55,24 @@ PageOption: TypeAlias = Annotated[
 
 @contextmanager
 def workshop(
-    as_of: str | None = None, *, trusted: Sequence[str] = (), start: Path | None = None
+    as_of: str | None = None,
+    *,
+    trusted: Sequence[str] = (),
+    start: Path | None = None,
+    make: bool = False,
 ) -> Iterator[Workshop]:
-    """Open the project around ``start`` (default: the working directory), with progress bars."""
-    from lapwise.loop.bootstrap import open_workshop
+    """Open the project around ``start`` (default: the working directory), with progress bars.
 
+    A command that only looks leaves no store behind where there is none; ``make`` allows it.
+    """
+    from lapwise.loop.bootstrap import open_workshop
+    from lapwise.loop.project import find_project
+
+    project = find_project(start or Path.cwd())
+    if project.is_new and not make:
+        raise NotFoundError(
+            "nothing has been kept here yet", value=str(project.root), fix="lapwise lap page.py"
+        )
     instant = None if as_of is None else parse_time(as_of)
     with (
         bars() as progress,
@@ -87,5 +100,5 @@ def page_and_workshop(
         )
     loop = load_page(reference, root)
     # A page may change the working directory when it is read; the project stays where it was.
-    with workshop(as_of, trusted=loop.trusted, start=here) as opened:
+    with workshop(as_of, trusted=loop.trusted, start=here, make=True) as opened:
         yield loop, opened

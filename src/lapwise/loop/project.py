@@ -25,6 +25,12 @@ class Project:
     blobs: str
     page: str | None = None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever kept: its database is a file that is not there."""
+        kind, _, path = self.store.partition(":///")
+        return kind == "sqlite" and not Path(path).exists()
+
 
 def find_project(start: Path) -> Project:
     """Return the project around ``start``.
