@@ -25,7 +25,8 @@ def reproduce(
 ) -> Reproduction:
     """Go through examples, split, features and train again; name the first that differs.
 
-    The fresh process has another hash seed, no step cache, and reads the page anew.
+    The fresh process has another hash seed, no step cache, and reads the page anew. It has as many
+    threads as this one: gradient boosting sums in another order with another number of them.
 
     Args:
         made: digest of the result of each step, in order, as the lap made them.
@@ -47,7 +48,7 @@ def reproduce(
         done = subprocess.run(
             [sys.executable, "-m", "lapwise.loop.rehearse", origin, str(as_of), *versions],
             cwd=root,
-            env={**os.environ, "PYTHONHASHSEED": seed},
+            env={**os.environ, **_threads(), "PYTHONHASHSEED": seed},
             stdin=ended,
             capture_output=True,
             check=False,
@@ -76,3 +77,13 @@ def reproduce(
         seconds=seconds,
         divergence=differing[0] if differing else "",
     )
+
+
+def _threads() -> dict[str, str]:
+    """Return the environment of a process with this one's number of OpenMP threads."""
+    if "sklearn" not in sys.modules:
+        return {}
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+    found = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"]
+    return {"OMP_NUM_THREADS": str(min(found))} if found else {}
