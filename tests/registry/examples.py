@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from lapwise.core.model import Lineage, ModelVersion, Verdict
-from lapwise.registry import Packaged, model_inputs, register, to_staging
+from lapwise.registry import Packaged, approve, model_inputs, register, to_staging
 from lapwise.store.model import Store
 
 PASSED = (Verdict(gate="G003", name="floor", status="passed", sentence="good enough"),)
@@ -132,3 +132,8 @@ def registered(store: Store, packaged: Packaged, run: str = "run-1") -> ModelVer
 def staged(store: Store, packaged: Packaged, run: str = "run-1") -> ModelVersion:
     """Register and stage as a lap does."""
     return to_staging(store, registered(store, packaged, run), actor="lap 1", at=2)
+
+
+def in_canary(store: Store, packaged: Packaged, run: str, at: int = 4) -> ModelVersion:
+    """Stage and approve a version beside one that is in production."""
+    return approve(store, staged(store, packaged, run), by="ada", at=at)

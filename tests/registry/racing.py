@@ -9,10 +9,16 @@ from typing import Any
 
 from lapwise.core.errors import StageError
 from lapwise.core.model import Lineage
-from lapwise.registry import Packaged, approve, load, refuse, register
+from lapwise.registry import Packaged, approve, load, promote, refuse, register, roll_back
 from lapwise.store.open import open_store
 
 _WAIT = 120.0
+_DEEDS: dict[str, Callable[..., Any]] = {
+    "approve": approve,
+    "promote": promote,
+    "refuse": refuse,
+    "roll_back": roll_back,
+}
 _start: Any = None
 
 
@@ -43,16 +49,16 @@ def register_alone(url: str, blobs: str, packaged: Packaged, run: str) -> tuple[
 
 
 def decide_alone(url: str, blobs: str, reference: str, verb: str) -> str:
-    """Approve or refuse; return the stage reached, or the error's class."""
+    """Do one deed to a version; return the stage reached, or the error's class."""
     with open_store(url, blobs) as store:
         version = store.models.get(reference)
-        load(version, store)
+        load(version, store.blobs)
         _start.wait(_WAIT)
         try:
-            decide = approve if verb == "approve" else refuse
-            return decide(store, version, by=f"{verb}r", at=9).stage
+            stage: str = _DEEDS[verb](store, version, by=f"{verb}r", at=9).stage
         except StageError:
             return "StageError"
+        return stage
 
 
 def _meet(barrier: Any) -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from lapwise.core.errors import CorruptError
 from lapwise.core.model import AuditEntry, Param
-from lapwise.registry import Packaged, anchor, approve, verify
+from lapwise.registry import Packaged, anchor, approve, promote, roll_back, verify
 from lapwise.store.audit import FIRST, entry_hash
 from lapwise.store.encoding import decode, encode
 from lapwise.store.model import AuditDraft, Store
-from tests.registry.examples import registered, staged
+from tests.registry.examples import in_canary, registered, staged
 
 
 @pytest.fixture
@@ -200,6 +200,60 @@ def test_a_stage_changed_past_the_log_is_found(worked: Store) -> None:
         lambda c: c.execute("UPDATE model_version SET stage = 'staging' WHERE number = 3"),
     )
     assert verify(worked).problems == ("demo v3 stands in staging, the log says none",)
+
+
+@pytest.fixture
+def replaced(store: Store, packaged: Packaged) -> Store:
+    """A store where v2 took the place of v1, and gave it back to v1."""
+    approve(store, staged(store, packaged), by="ada", at=3)
+    second = in_canary(store, packaged, "run-2")
+    promote(store, second, by="rollout 1", at=5)
+    assert verify(store).sound
+    roll_back(store, second, by="ada", at=6)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("number", "stage", "told"), [(1, "archived", "production"), (2, "canary", "staging")]
+)
+def test_each_of_two_moves_in_one_entry_is_held_against_its_version(
+    replaced: Store, number: int, stage: str, told: str
+) -> None:
+    """The one that was rolled back and the one that came back."""
+    assert verify(replaced).sound
+    change = f"UPDATE model_version SET stage = '{stage}' WHERE number = {number}"
+    tamper(replaced, lambda c: c.execute(change))
+    assert verify(replaced).problems == (f"demo v{number} stands in {stage}, the log says {told}",)
+
+
+@pytest.mark.parametrize("marks", ["[]", '["restored"]'])
+def test_a_mark_changed_past_the_log_is_found(replaced: Store, marks: str) -> None:
+    """That v2 was rolled back cannot be wiped away."""
+    change = f"UPDATE model_version SET marks = '{marks}' WHERE number = 2"
+    tamper(replaced, lambda c: c.execute(change))
+    assert verify(replaced).problems == ("demo v2 has other marks than the log tells of",)
+
+
+@pytest.mark.parametrize("name", ["former", "former_to", "to"])
+def test_an_entry_that_tells_of_other_moves_is_found(replaced: Store, name: str) -> None:
+    """By its hash; and by its anchor, when every hash was recomputed."""
+
+    def edit(connection: sqlite3.Connection) -> None:
+        last = entry(connection, 8)
+        details = tuple(
+            Param(name=one.name, value="archived") if one.name == name else one
+            for one in last.details
+        )
+        assert details != last.details
+        changed = msgspec.structs.replace(last, details=details)
+        connection.execute("UPDATE audit SET body = ? WHERE sequence = 8", (encode(changed),))
+
+    tamper(replaced, edit)
+    assert "audit entry 8 was changed" in verify(replaced).problems[0]
+    tamper(replaced, lambda connection: rewrite(connection, 8))
+    problems = verify(replaced).problems
+    assert "audit entry 8 is not the one that was anchored" in problems[0]
+    assert any("the log says" in problem for problem in problems)
 
 
 def test_a_version_changed_past_the_log_is_found(worked: Store) -> None:

@@ -53,7 +53,7 @@ class TestFlights:
         assert packaged.largest_difference < 2e-6
         assert "0 decisions differ" in packaged.parity
         version = registered(store, packaged)
-        compiled, native = load(version, store), load_native(version, store)
+        compiled, native = load(version, store.blobs), load_native(version, store.blobs)
         later = rows.tail(3000).sample(3000, shuffle=True, seed=3)
         assert np.abs(compiled.predict(later) - native.predict(later)).max() < 2e-6
 
@@ -99,7 +99,7 @@ class TestFlights:
         assert packaged.serving == "onnx", packaged.parity
         version = registered(store, packaged)
         started = time.perf_counter()
-        load(version, store)
+        load(version, store.blobs)
         assert time.perf_counter() - started < 0.2
 
 
@@ -120,7 +120,9 @@ class TestParityCatches:
         assert "model.onnx" not in {part.name for part in packaged.artifacts}
         version = registered(store, packaged)
         later = rows[texts + numbers][6000:7000]
-        assert np.array_equal(load(version, store).predict(later), model.predict_proba(later)[:, 1])
+        assert np.array_equal(
+            load(version, store.blobs).predict(later), model.predict_proba(later)[:, 1]
+        )
 
     def test_trees_behind_a_scaler_are_caught(self, store: Store) -> None:
         """A scaler rounds to Float32 in ONNX and to Float64 natively: rows at a split go elsewhere."""
@@ -157,7 +159,7 @@ class TestParityCatches:
         model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, small_labels())
         packaged = package(model, inputs=rows, task="binary", store=store)
         assert packaged.serving == "onnx", packaged.parity
-        predictor = load(registered(store, packaged), store)
+        predictor = load(registered(store, packaged), store.blobs)
         with pytest.raises(ModelError, match="not numbers"):
             predictor.predict(pl.DataFrame({"a": [None], "b": [1.0]}))
 
@@ -187,12 +189,12 @@ class TestTasks:
             "score mid",
         ]
         version = registered(store, packaged)
-        scores = load(version, store).predict(rows)
+        scores = load(version, store.blobs).predict(rows)
         assert scores.shape == (300, 3)
         assert scores.dtype == np.float64
         assert np.allclose(scores.sum(axis=1), 1, atol=1e-5)
         assert np.abs(scores - fitted.predict_proba(rows)).max() < 1e-5
-        assert load(version, store).predict(rows.head(0)).shape == (0, 3)
+        assert load(version, store.blobs).predict(rows.head(0)).shape == (0, 3)
 
     @pytest.mark.parametrize(
         "model",
@@ -211,7 +213,7 @@ class TestTasks:
         fitted = linear_pipeline(rows, model).fit(rows, target)
         packaged = package(fitted, inputs=rows, task="regression", store=store)
         version = registered(store, packaged)
-        scores = load(version, store).predict(rows)
+        scores = load(version, store.blobs).predict(rows)
         assert scores.shape == (300,)
         assert np.abs(scores - fitted.predict(rows)).max() <= 1e-5 * np.ptp(fitted.predict(rows))
         assert packaged.classes == ()
@@ -292,6 +294,6 @@ class TestBadModels:
         assert packaged.trusted == ("numpy.tanh",)
         version = registered(store, packaged)
         assert version.trusted == ("numpy.tanh",)
-        assert load_native(version, store).predict(rows).shape == (300,)
+        assert load_native(version, store.blobs).predict(rows).shape == (300,)
         entry = store.audit.entries()[0]
         assert {one.name: one.value for one in entry.details}["trusted"] == "numpy.tanh"

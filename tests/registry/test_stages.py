@@ -16,6 +16,7 @@ from lapwise.registry import (
     load,
     package,
     refuse,
+    roll_back,
     to_staging,
     verify,
     withdraw,
@@ -94,22 +95,23 @@ class TestApproval:
         assert verify(store).sound
 
     def test_a_later_version_waits_in_canary(self, packaged: Packaged, store: Store) -> None:
-        """The former stays in production; only a rollout replaces it."""
+        """The former stays in production until the later one is promoted."""
         first = approve(store, staged(store, packaged), by="ada", at=3)
         second = approve(store, staged(store, packaged, "run-2"), by="policy:replay", at=4)
         assert (second.stage, second.marks) == ("canary", ())
         assert store.models.production("demo") == first
 
     def test_one_version_at_a_time_is_in_canary(self, packaged: Packaged, store: Store) -> None:
-        """A third is told to wait, or how to put the second away."""
+        """A third is told to wait, or how to take the second back."""
         approve(store, staged(store, packaged), by="ada", at=3)
         second = approve(store, staged(store, packaged, "run-2"), by="ada", at=4)
         third = staged(store, packaged, "run-3")
         before = snapshot(store)
-        with pytest.raises(StageError, match=r"another version is in canary: 'demo@v2'"):
+        with pytest.raises(StageError, match=r"another version is in canary: 'demo@v2'") as caught:
             approve(store, third, by="ada", at=5)
+        assert "lapwise rollback demo@v2" in caught.value.fix
         assert snapshot(store) == before
-        archive(store, second, by="ada", at=6)
+        roll_back(store, second, by="ada", at=6)
         assert approve(store, third, by="ada", at=7).stage == "canary"
 
     def test_the_verdicts_of_the_last_judgement_are_those_approved(
@@ -197,7 +199,7 @@ class TestDecisionsAreFinal:
             archive(store, version, by="ada", at=4)
         with pytest.raises(StageError, match="cannot be refused"):
             refuse(store, version, by="ada", at=4)
-        assert load(version, store).predict(small_rows()).shape == (300,)
+        assert load(version, store.blobs).predict(small_rows()).shape == (300,)
 
     def test_archived_never_comes_back(self, packaged: Packaged, store: Store) -> None:
         """Not to staging, not by approval, not to be archived again."""

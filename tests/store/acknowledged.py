@@ -13,6 +13,7 @@ from tests.store.conftest import Place
 from tests.store.writer import SHARED
 
 _ALL = 1_000_000
+IN_USE = {"rollout", "deployment", "alarm", "hours"}
 
 
 def lines(output: bytes) -> list[tuple[str, Any]]:
@@ -43,10 +44,32 @@ def check_kept(store: Store, said: list[tuple[str, Any]]) -> None:
             assert store.laps.get(what[0]).number == what[1]
         elif act == "version":
             assert store.models.get(what[0]).number == what[1]
+        elif act in IN_USE:
+            check_in_use(store, act, what)
         elif act == "promoted":
             assert store.models.get(what[0]).stage in {"production", "archived"}
         elif act == "anchored":
             assert f"audit-{what:010d}" in store.blobs.anchors()
+
+
+def check_in_use(store: Store, act: str, what: list[Any]) -> None:
+    """A rollout got at least as far as was told; the rest is there under its number."""
+    if act == "rollout":
+        found = store.rollouts.get(what[0])
+        assert found.number == what[1]
+        assert found.phase in {what[2], "promoted"}
+    elif act == "deployment":
+        numbers = {one.revision: one for one in store.deployments.list(SHARED, limit=_ALL)}
+        assert numbers[what[1]].production == what[0]
+    elif act == "alarm":
+        assert {one.id: one.number for one in store.alarms.list(SHARED, limit=_ALL)}[
+            what[0]
+        ] == what[1]
+    else:
+        name, start = what
+        hours = store.observations.hours(SHARED, since=start, until=start + 24)
+        assert sum(one.version == name for one in hours) == 24
+        assert len(store.observations.days(name, since=start, until=start + 1)) == 1
 
 
 def check_whole(place: Place, store: Store) -> None:
@@ -56,8 +79,12 @@ def check_whole(place: Place, store: Store) -> None:
         [version.number for version in store.datasets.list("flights", limit=_ALL)],
         [lap.number for lap in store.laps.list(SHARED, limit=_ALL)],
         [version.number for version in store.models.list(SHARED, limit=_ALL)],
+        [one.revision for one in store.deployments.list(SHARED, limit=_ALL)],
+        [alarm.number for alarm in store.alarms.list(SHARED, limit=_ALL)],
     ):
         assert sorted(numbers) == list(range(1, len(numbers) + 1))
+    hours = store.observations.hours(SHARED)
+    assert len(hours) % 24 == 0  # a call is there as a whole or not at all
     versions = store.models.list(SHARED, limit=_ALL)
     stages = Counter(version.stage for version in versions)
     entries = store.audit.entries(limit=_ALL)

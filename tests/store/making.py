@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lapwise.core.deployment import Deployment
 from lapwise.core.digest import Digest, digest_bytes
 from lapwise.core.ids import new_id
 from lapwise.core.model import (
@@ -10,6 +11,7 @@ from lapwise.core.model import (
     FilePart,
     Lap,
     Lineage,
+    Metric,
     ModelVersion,
     Output,
     Run,
@@ -18,6 +20,8 @@ from lapwise.core.model import (
     StepResult,
     Trigger,
 )
+from lapwise.core.observation import Alarm, DayPerformance, HourCounts
+from lapwise.core.rollout import Guard, Rollout, RolloutPhase, RolloutPolicy
 from lapwise.store.model import AuditDraft, StageMove
 
 
@@ -85,3 +89,52 @@ def act(action: str = "register", subject: str = "flight-delay", actor: str = "a
 def move(one: ModelVersion, source: Stage, target: Stage, mark: str = "") -> StageMove:
     """Return the move of a version from a stage to another."""
     return StageMove(one.id, source, target, mark)
+
+
+def deployment(
+    model: str = "flight-delay", production: str = "v1", weight: int = 0, at: int = 1
+) -> Deployment:
+    """Return a deployment without a revision."""
+    return Deployment(
+        model=model, production=production, canary="v2" if weight else None, weight=weight,
+        salt="s", at=at, reason="because",
+    )  # fmt: skip
+
+
+def rollout(
+    model: str = "flight-delay", phase: RolloutPhase = "shadow", started: int = 1
+) -> Rollout:
+    """Return a rollout without a number."""
+    policy = RolloutPolicy(pairs=100, steps=(10, 50, 100), hold=5, min_units=9, margin=0.05)
+    guard = Guard(
+        name="errors", status="cannot_tell", sentence="too few", candidate=3, control=4,
+        measured=0.1, low=-0.2, high=0.4,
+    )  # fmt: skip
+    return Rollout(
+        id=new_id(), model=model, candidate="v2", control="v1", policy=policy, phase=phase,
+        started=started, since=started, guards=(guard,),
+    )  # fmt: skip
+
+
+def alarm(model: str = "flight-delay", at: int = 5) -> Alarm:
+    """Return an alarm without a number."""
+    return Alarm(
+        id=new_id(), model=model, monitor="drift", kind="drift", subject="distance", version="v1",
+        since=at - 1, at=at, sentence="the distances are longer", measured=0.4, limit=0.2, p=1e-6,
+    )  # fmt: skip
+
+
+def hour(at: int, model: str = "flight-delay", version: str = "v1", rows: int = 7) -> HourCounts:
+    """Return what one version answered within an hour."""
+    return HourCounts(
+        model=model, version=version, hour=at, rows=rows, bins={"score": (rows, 0, 0)},
+        unseen={"carrier": 1},
+    )  # fmt: skip
+
+
+def day(at: int, model: str = "flight-delay", labelled: int = 3) -> DayPerformance:
+    """Return how good a day's answers were."""
+    return DayPerformance(
+        model=model, day=at, rows=9, labelled=labelled, base_rate=0.3, mean_score=0.4,
+        metrics=(Metric(name="log_loss", value=0.5),),
+    )  # fmt: skip

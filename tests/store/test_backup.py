@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lapwise.core.errors import ConflictError, CorruptError, NotFoundError, SchemaError
@@ -43,6 +45,13 @@ def full(store: Store) -> Store:
     entry = store.models.move([making.move(version, "none", "production")], making.act("promote"))
     anchor_head(store.blobs, entry)
     store.laps.create(making.lap())
+    store.deployments.add(making.deployment(production=version.id))
+    rollout = making.rollout(phase="promoted")
+    store.rollouts.create(
+        msgspec.structs.replace(rollout, candidate=version.id, control=version.id)
+    )
+    store.alarms.add(making.alarm())
+    store.observations.save([making.hour(10), making.hour(20)], [making.day(10)])
     store.blobs.put(b"nobody names this")
     return store
 
@@ -63,6 +72,11 @@ def contents(store: Store) -> list[object]:
         store.models.list(),
         store.audit.entries(),
         store.laps.list(),
+        store.deployments.list(),
+        store.rollouts.list(),
+        store.alarms.list(),
+        store.observations.hours("flight-delay"),
+        store.observations.days("flight-delay"),
         store.blobs.anchors(),
     ]
 
@@ -84,6 +98,46 @@ def test_a_restored_store_holds_the_same(
         other.runs.log(other.runs.get("2").id, metrics=[Metric(name="new", value=1.0)])
         other.steps.add(making.step("new"))
         other.audit.append(making.act())
+        assert other.deployments.add(making.deployment("new")).revision == 1
+        assert other.deployments.add(making.deployment(weight=10)).revision == 2
+        assert [one.model for one in other.deployments.list(limit=2)] == ["flight-delay", "new"]
+        assert other.rollouts.create(making.rollout()).number == 2
+        assert other.alarms.add(making.alarm()).number == 2
+
+
+@pytest.mark.parametrize(
+    "what", ["deployment", "rollout", "alarm", "hour_counts", "day_performance"]
+)
+def test_a_store_with_one_thing_of_a_product_in_use_is_not_empty(
+    place: Place, store: Store, tmp_path: Path, what: str
+) -> None:
+    """Whatever it is, it would be mixed with what the archive holds."""
+    Place(f"sqlite:///{tmp_path}/source.db", f"{tmp_path}/source-blobs").open().close()
+    backup(f"sqlite:///{tmp_path}/source.db", f"{tmp_path}/source-blobs", tmp_path / "store.tar")
+    deeds: dict[str, Callable[[], object]] = {
+        "deployment": lambda: store.deployments.add(making.deployment()),
+        "rollout": lambda: store.rollouts.create(making.rollout()),
+        "alarm": lambda: store.alarms.add(making.alarm()),
+        "hour_counts": lambda: store.observations.save([making.hour(1)]),
+        "day_performance": lambda: store.observations.save(days=[making.day(1)]),
+    }
+    deeds[what]()
+    with pytest.raises(ConflictError, match=f"rows in {what}"):
+        restore(tmp_path / "store.tar", place.url, place.blobs)
+
+
+def test_an_older_database_is_not_restored_into(empty_place: Place, tmp_path: Path) -> None:
+    """It lacks tables, and is told to be upgraded first."""
+    Place(f"sqlite:///{tmp_path}/source.db", f"{tmp_path}/source-blobs").open().close()
+    backup(f"sqlite:///{tmp_path}/source.db", f"{tmp_path}/source-blobs", tmp_path / "store.tar")
+    database = connect(empty_place.url)
+    if database.is_sqlite:
+        Path(empty_place.url.partition("///")[2]).parent.mkdir()
+    with database.write() as connection:
+        migrate(connection, "0002")
+    database.close()
+    with pytest.raises(SchemaError, match="older"):
+        restore(tmp_path / "store.tar", empty_place.url, empty_place.blobs)
 
 
 def test_a_full_store_is_not_restored_into(place: Place, full: Store, tmp_path: Path) -> None:

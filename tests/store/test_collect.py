@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from lapwise.core.model import Artifact, Tag
@@ -16,15 +17,19 @@ _OLD = -3600 * 1_000_000  # as if an hour had passed
 @pytest.fixture
 def named(store: Store) -> list[str]:
     """Blobs that records name, each in another kind of record."""
-    names = ["part", "capture", "artifact", "output", "split"]
+    names = ["part", "capture", "artifact", "output", "split", "deployment", "rollout", "alarm"]
     digests = [store.blobs.put(name.encode()) for name in names]
-    part, captured, artifact, output, split = digests
+    part, captured, artifact, output, split, deployment, rollout, alarm = digests
     store.datasets.add(making.dataset(blob=part))
     run = store.runs.create(making.run())
     store.runs.set_capture(run.id, making.capture(captured))
     store.runs.log(run.id, artifacts=[Artifact(name="f", digest=artifact, size=1)])
     store.steps.add(making.step("k", blob=output))
     store.records.add("split", making.digest("s"), Tag(name="assignment", value=split))
+    # Those of a product in use name no blob by a field, but whoever writes one there means it.
+    store.deployments.add(making.deployment(production=deployment))
+    store.rollouts.create(msgspec.structs.replace(making.rollout(), candidate=rollout))
+    store.alarms.add(msgspec.structs.replace(making.alarm(), sentence=f"see {alarm}"))
     return sorted(digests)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -47,6 +48,23 @@ def test_a_missing_blob_is_found(place: Place, digest: str) -> None:
     assert digest in check.detail
     assert "step train" in check.detail
     assert check.fix
+
+
+def test_a_version_that_is_in_use_and_gone_is_found(place: Place, digest: str) -> None:
+    """In the deployment in force or in a rollout; what a former deployment named may be anything."""
+    with place.open() as store:
+        (version,) = store.models.list()
+        store.deployments.add(making.deployment(production="long gone"))
+        store.deployments.add(making.deployment(production=version.id))
+        assert examined(place)["versions there"].ok
+        one = store.rollouts.create(
+            msgspec.structs.replace(making.rollout(), candidate=version.id, control="nobody")
+        )
+        check = examined(place)["versions there"]
+        assert not check.ok
+        assert f"nobody (rollout {one.number} of flight-delay)" in check.detail
+        store.deployments.add(making.deployment(production=version.id, weight=9))
+    assert "v2 (the deployment of flight-delay)" in examined(place)["versions there"].detail
 
 
 def test_a_damaged_blob_is_found(sqlite_place: Place) -> None:

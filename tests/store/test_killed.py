@@ -17,7 +17,7 @@ from tests.store.conftest import Place
 TIMES = 20
 TOGETHER = 4
 # How often one round crosses each boundary; a kill is aimed somewhere within the second round.
-CROSSINGS = {"blob-rename": 2, "row": 4, "commit": 8, "audit-append": 2}
+CROSSINGS = {"blob-rename": 2, "row": 9, "commit": 13, "audit-append": 2}
 
 
 @pytest.mark.prove

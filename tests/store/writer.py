@@ -10,6 +10,8 @@ import json
 import os
 import sys
 
+import msgspec
+
 from lapwise.core.errors import ConflictError
 from lapwise.core.model import Artifact, Metric, Param
 from lapwise.store.audit import anchor_head
@@ -60,7 +62,24 @@ def one_round(store: Store, name: str, index: int) -> None:
         making.version(SHARED, f"{name} {index}", run.id), making.act(subject=run.id)
     )
     say("version", [version.id, version.number])
+    in_use(store, name, index, version.id)
     promote(store, version.id)
+
+
+def in_use(store: Store, name: str, index: int, version: str) -> None:
+    """Roll a version out in a model of this writer's own; deploy, count and alarm in one of all."""
+    rollout = msgspec.structs.replace(making.rollout(name), candidate=version, control=version)
+    rollout = store.rollouts.create(rollout)
+    say("rollout", [rollout.id, rollout.number, "shadow"])
+    store.rollouts.update(msgspec.structs.replace(rollout, phase="promoted"), seen=rollout)
+    say("rollout", [rollout.id, rollout.number, "promoted"])
+    deployment = store.deployments.add(making.deployment(SHARED, version))
+    say("deployment", [version, deployment.revision])
+    alarm = store.alarms.add(making.alarm(SHARED))
+    say("alarm", [alarm.id, alarm.number])
+    hours = [making.hour(index * 24 + at, SHARED, name) for at in range(24)]
+    store.observations.save(hours, [making.day(index * 24, name)])
+    say("hours", [name, index * 24])
 
 
 def promote(store: Store, version: str) -> None:

@@ -13,6 +13,8 @@ They live apart from everything else so that any module may import them without 
     ├── ModelError              a model cannot be packaged, loaded or fed
     │   └── UntrustedTypeError  a model file names a type that nobody reviewed
     ├── StageError              a model version may not move as asked
+    ├── ServingError            a server cannot start, or a deployment cannot be served
+    ├── RolloutError            a rollout may not go on as asked, or its plan cannot conclude
     ├── GateError               evidence that a gate needs is malformed
     ├── MissingDependencyError  an optional library is not installed
     └── StoreError              the database or the blob store
@@ -38,7 +40,9 @@ __all__ = [
     "ModelError",
     "NotFoundError",
     "RecollectedError",
+    "RolloutError",
     "SchemaError",
+    "ServingError",
     "StageError",
     "StepError",
     "StorageFullError",
@@ -125,6 +129,14 @@ class UntrustedTypeError(ModelError):
 
 class StageError(LapwiseError):
     """A model version may not move as asked."""
+
+
+class ServingError(LapwiseError):
+    """A server cannot start, or a deployment cannot be served."""
+
+
+class RolloutError(LapwiseError):
+    """A rollout may not go on as asked, or its plan cannot conclude."""
 
 
 class GateError(LapwiseError):

@@ -52,7 +52,7 @@ Scalar: TypeAlias = str | int | float | bool | None
 RunStatus: TypeAlias = Literal["running", "finished", "failed", "killed", "crashed"]
 Stage: TypeAlias = Literal["none", "staging", "canary", "production", "archived"]
 VerdictStatus: TypeAlias = Literal["passed", "failed", "cannot_tell", "not_applicable"]
-LapState: TypeAlias = Literal["running", "refused", "waiting", "approved", "failed"]
+LapState: TypeAlias = Literal["running", "refused", "waiting", "approved", "failed", "died"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -378,7 +378,7 @@ class LapStep(Record, frozen=True, kw_only=True):
 
 
 class Lap(Record, frozen=True, kw_only=True):
-    """One trip round the loop; ``as_of`` is the world's time it saw."""
+    """One trip round the loop; ``as_of`` is the world's time it saw, ``page`` digests the page."""
 
     id: str
     number: int
@@ -398,3 +398,4 @@ class Lap(Record, frozen=True, kw_only=True):
     error: str = ""
     datasets: tuple[KeyPart, ...] = ()
     split: Split | None = None
+    page: Digest = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from lapwise.core.digest import Digest
 __all__ = [
     "Codec",
     "ColumnScorer",
+    "FeatureLookup",
     "Fingerprint",
     "Predictor",
     "Progress",
@@ -102,5 +103,30 @@ class ColumnScorer(Protocol):
         A ``Float32`` input is float32, NaN where missing or infinite; a ``String`` input is an
         object array of ``str``, empty where missing. Shapes out are those of
         :meth:`Predictor.predict`, as float64.
+        """
+        ...
+
+
+class FeatureLookup(Protocol):
+    """Makes a model's inputs of what a request carries (implemented by ``features``).
+
+    One lookup belongs to one version's feature definitions, in the order of its signature.
+    """
+
+    def look_up(
+        self, inputs: Mapping[str, Sequence[Any]], *, at: int
+    ) -> Mapping[str, Sequence[Any]]:
+        """Return one list for each model input, None for missing, as of ``at``.
+
+        Args:
+            inputs: one list for each column that a request carries, all of one length: ``str``,
+                ``int``, ``float``, ``bool`` or None; instants are microseconds since 1970, UTC.
+            at: the world's time in microseconds; rows known at or after it are not seen.
+
+        Returns:
+            The very values that the offline frame has for the same row and time, to the bit.
+
+        Raises:
+            FeatureError: an input is missing or of a type that a feature cannot take.
         """
         ...

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lapwise.registry.parity import self_test
     from lapwise.registry.registration import register
     from lapwise.registry.stages import approve, archive, refuse, to_staging, withdraw
+    from lapwise.registry.succession import promote, roll_back
 
 _HOMES = {
     "AuditReport": "model",
@@ -31,8 +32,10 @@ _HOMES = {
     "load_scorer": "loading",
     "model_inputs": "inputs",
     "package": "packaging",
+    "promote": "succession",
     "refuse": "stages",
     "register": "registration",
+    "roll_back": "succession",
     "self_test": "parity",
     "to_staging": "stages",
     "trace_version": "lineage",
@@ -54,8 +57,10 @@ __all__ = [
     "load_scorer",
     "model_inputs",
     "package",
+    "promote",
     "refuse",
     "register",
+    "roll_back",
     "self_test",
     "to_staging",
     "trace_version",

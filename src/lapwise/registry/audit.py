@@ -51,7 +51,7 @@ def verify(store: Store) -> AuditReport:
     """Recompute the chain, hold it against its anchors, and hold every version against it.
 
     Found out: an entry changed, removed, put in or moved; a tail cut off at or before an anchor;
-    the whole chain rewritten after an anchor; a version's record, stage or decisions changed past
+    the whole chain rewritten after an anchor; a version's record, stage, marks or decisions changed past
     the log.
     Not found out: a tail cut off after the last anchor (``unanchored`` says how long it could be),
     or a chain and its anchors rewritten together.
@@ -113,12 +113,18 @@ def _untold(versions: Sequence[ModelVersion], entries: list[AuditEntry]) -> Iter
     """Yield what the log does not tell of the versions that are there, and the other way round."""
     sealed: dict[Scalar, Scalar] = {}
     stages: dict[Scalar, Scalar] = {}
+    marks: dict[Scalar, list[Scalar]] = {}
     for entry in entries:
         told = details_of(entry)
         if entry.action == REGISTER and "record" in told:
             sealed[told["version"]], stages[told["version"]] = told["record"], "none"
-        elif "to" in told:
-            stages[told.get("version")] = told["to"]
+            continue
+        # An act moves a version, and perhaps with it the former, which it replaces or brings back.
+        for who, to, mark in (("version", "to", "mark"), ("former", "former_to", "former_mark")):
+            if to in told:
+                stages[told.get(who)] = told[to]
+                given = marks.setdefault(told.get(who), [])
+                given += [told[mark]] if mark in told and told[mark] not in given else []
     for version in versions:
         name = f"{version.model} v{version.number}"
         if version.id not in sealed:
@@ -127,6 +133,8 @@ def _untold(versions: Sequence[ModelVersion], entries: list[AuditEntry]) -> Iter
             yield f"{name} is not as it was registered"
         elif stages[version.id] != version.stage:
             yield f"{name} stands in {version.stage}, the log says {stages[version.id]}"
+        elif marks.get(version.id, []) != list(version.marks):
+            yield f"{name} has other marks than the log tells of"
     present = {version.id for version in versions}
     for identity in sorted(set(map(str, sealed)) - present):
         yield f"version {identity} was registered and is gone"

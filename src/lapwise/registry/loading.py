@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lapwise.core.model import ModelVersion
     from lapwise.core.protocols import ColumnScorer, Predictor
-    from lapwise.store.model import Store
+    from lapwise.store.blobs import Blobs
 
 __all__ = ["NativePredictor", "OnnxPredictor", "load", "load_native", "load_scorer"]
 
@@ -83,8 +83,10 @@ class NativePredictor:
         return shaped(scores, task=task, rows=len(inputs))
 
 
-def load(version: ModelVersion, store: Store) -> Predictor:
+def load(version: ModelVersion, blobs: Blobs) -> Predictor:
     """Return the form of a version that answers requests, its bytes checked by digest.
+
+    It takes blobs and not a store, because the data plane has a folder of them and no database.
 
     Raises:
         ModelError: a file is missing from the version or is not what it says.
@@ -92,26 +94,26 @@ def load(version: ModelVersion, store: Store) -> Predictor:
         NotFoundError, CorruptError: the blob store has lost or damaged it.
     """
     if version.serving == "onnx":
-        return OnnxPredictor(_content(version, ONNX, store), version)
-    return load_native(version, store)
+        return OnnxPredictor(_content(version, ONNX, blobs), version)
+    return load_native(version, blobs)
 
 
-def load_scorer(version: ModelVersion, store: Store) -> ColumnScorer | None:
+def load_scorer(version: ModelVersion, blobs: Blobs) -> ColumnScorer | None:
     """Return the compiled form, which takes arrays; None when the native one answers requests."""
     if version.serving != "onnx":
         return None
-    return OnnxPredictor(_content(version, ONNX, store), version)
+    return OnnxPredictor(_content(version, ONNX, blobs), version)
 
 
-def load_native(version: ModelVersion, store: Store) -> Predictor:
+def load_native(version: ModelVersion, blobs: Blobs) -> Predictor:
     """Return the model as it was trained, whatever form answers requests; raises as :func:`load`."""
-    return NativePredictor(_content(version, NATIVE, store), version)
+    return NativePredictor(_content(version, NATIVE, blobs), version)
 
 
-def _content(version: ModelVersion, name: str, store: Store) -> bytes:
+def _content(version: ModelVersion, name: str, blobs: Blobs) -> bytes:
     for part in version.artifacts:
         if part.name == name:
-            return store.blobs.get(part.digest)
+            return blobs.get(part.digest)
     raise ModelError(
         f"{version.model} v{version.number} has no file",
         value=name,

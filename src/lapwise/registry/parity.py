@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from lapwise.core.model import ModelVersion
     from lapwise.core.protocols import Predictor
-    from lapwise.store.model import Store
+    from lapwise.store.blobs import Blobs
 
 __all__ = ["Case", "Scorer", "answers", "compare", "describe", "differences", "self_test", "trial"]
 
@@ -124,7 +124,7 @@ def describe(parity: Parity) -> str:
     )
 
 
-def self_test(version: ModelVersion, predictor: Predictor, store: Store) -> float:
+def self_test(version: ModelVersion, predictor: Predictor, blobs: Blobs) -> float:
     """Return the largest difference between what a loaded model answers and what it should.
 
     Raises:
@@ -138,7 +138,7 @@ def self_test(version: ModelVersion, predictor: Predictor, store: Store) -> floa
             expected=PROBE,
             fix="package and register it anew",
         )
-    inputs, expected = read_probe(store.blobs.get(digest))
+    inputs, expected = read_probe(blobs.get(digest))
     apart = float(
         differences(expected, predictor.predict(inputs), task=version.task).max(initial=0.0)
     )

@@ -2,36 +2,36 @@
 
 ::
 
-    none ──gates passed──▶ staging ──approved──▶ production   (the model's first: ``bootstrap``)
-      ▲                     │  │
-      └──── withdrawn ──────┘  └────approved──▶ canary        (later ones: a rollout takes over)
+    none ──gates passed──▶ staging ──approved──▶ canary ──promoted──▶ production ──replaced──▶ archived
+      ▲                     │  ▲ ▲                 │                   │    ▲                     │
+      └──────withdrawn──────┘  │ └───rolled back───┘                   │    └──────restored───────┘
+                               └──────────────rolled back──────────────┘
 
-Refused and archived versions stand in ``archived`` for good. Each move is one transaction with one
-audit entry; of two that race, one wins and the other learns why it lost.
+A model's first version has nothing to be compared with: approved, it goes from ``staging`` straight
+to ``production`` (``bootstrap``). A later one stands in ``canary`` while its rollout goes on, which
+ends by ``promote`` or ``roll_back`` (``succession.py``). Refused versions, and those archived by
+hand, stand in ``archived`` for good. Each act is one transaction with one audit entry; of two that
+race, one wins and the other learns why it lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from lapwise.core.errors import ConflictError, LapwiseError, StageError
-from lapwise.core.ids import new_id
-from lapwise.core.model import Approval, ModelVersion, Param, Stage, Verdict
-from lapwise.registry.audit import anchor, details_of, entries_of
+from lapwise.core.errors import LapwiseError, StageError
+from lapwise.core.model import ModelVersion, Verdict
+from lapwise.registry.audit import anchor
 from lapwise.registry.loading import load
+from lapwise.registry.moves import check_person, elsewhere, expect, first_come, fresh, move
 from lapwise.registry.parity import self_test
 from lapwise.registry.registration import keep_verdicts, named, read_verdicts
-from lapwise.store.model import AuditDraft, StageMove
 
 if TYPE_CHECKING:
-    from lapwise.core.digest import Digest
     from lapwise.store.model import Store
 
-__all__ = ["MOVE", "approve", "archive", "refuse", "to_staging", "withdraw"]
+__all__ = ["approve", "archive", "refuse", "to_staging", "withdraw"]
 
-MOVE = "stage"
 _WAIT = 60.0
 _GOOD = ("passed", "not_applicable")
 
@@ -56,10 +56,10 @@ def to_staging(
     Raises:
         StageError: no gate was judged, one did not pass, or it does not stand in ``none``.
     """
-    version = _fresh(store, version)
+    version = fresh(store, version)
     if verdicts is None:
         verdicts = read_verdicts(store, version.verdicts) if version.verdicts else ()
-    _expect(store, version, "none", "go to staging")
+    expect(store, version, "none", "go to staging")
     if not verdicts:
         raise StageError(
             f"{named(version)} was judged by no gate",
@@ -75,7 +75,7 @@ def to_staging(
             fix=f"lapwise gates {named(version)}",
         )
     digest = keep_verdicts(store, verdicts)
-    return _move(store, version, "staging", actor=actor, at=at, verdicts=digest)
+    return move(store, version, "staging", actor=actor, at=at, verdicts=digest)
 
 
 def withdraw(
@@ -86,10 +86,10 @@ def withdraw(
     Raises:
         StageError: it does not stand in ``staging``.
     """
-    version = _fresh(store, version)
-    _expect(store, version, "staging", "be withdrawn")
+    version = fresh(store, version)
+    expect(store, version, "staging", "be withdrawn")
     digest = keep_verdicts(store, verdicts)
-    return _move(store, version, "none", actor=actor, at=at, verdicts=digest, mark="withdrawn")
+    return move(store, version, "none", actor=actor, at=at, verdicts=digest, mark="withdrawn")
 
 
 def approve(
@@ -99,8 +99,9 @@ def approve(
 
     A model's first version has nothing to be compared with: after a self-test (it loads and
     answers its probe as it did when it was packaged) it goes to ``production``, marked
-    ``bootstrap``. A later one goes to ``canary``, where a rollout takes it over; the former
-    production stays until the rollout ends.
+    ``bootstrap``. A later one goes to ``canary``, where a rollout takes it over; the version in
+    production stays until :func:`lapwise.registry.promote` lets the later one take its place. A
+    version that was rolled back may be approved again: a person decides, and its mark stays.
 
     Args:
         store: where it is kept.
@@ -114,14 +115,14 @@ def approve(
             another version of the model is being rolled out, or somebody else decided first.
             Nothing was moved or recorded.
     """
-    _check_person(by, "approves")
+    check_person(by, "approves")
     # The lease keeps two versions of a model from both finding canary empty.
-    with _first_come(version), store.leases.hold(f"approve:{version.model}", wait=_WAIT):
-        return _approve(store, _fresh(store, version), by=by, at=at, note=note)
+    with first_come(version), store.leases.hold(f"approve:{version.model}", wait=_WAIT):
+        return _approve(store, fresh(store, version), by=by, at=at, note=note)
 
 
 def _approve(store: Store, version: ModelVersion, *, by: str, at: int, note: str) -> ModelVersion:
-    _expect(store, version, "staging", "be approved")
+    expect(store, version, "staging", "be approved")
     first = store.models.production(version.model) is None
     waiting = [one for one in store.models.list(version.model) if one.stage == "canary"]
     if waiting:
@@ -129,10 +130,10 @@ def _approve(store: Store, version: ModelVersion, *, by: str, at: int, note: str
             f"{named(version)} cannot be approved while another version is in canary",
             value=named(waiting[0]),
             expected="one rollout at a time",
-            fix=f"wait for it, or lapwise archive {named(waiting[0])}",
+            fix=f"wait for its rollout to end, or lapwise rollback {named(waiting[0])}",
         )
     try:
-        self_test(version, load(version, store), store)
+        self_test(version, load(version, store.blobs), store.blobs)
     except LapwiseError as error:
         raise StageError(
             f"{named(version)} fails its self-test",
@@ -140,7 +141,7 @@ def _approve(store: Store, version: ModelVersion, *, by: str, at: int, note: str
             expected="the answers it gave when it was packaged",
             fix=f"lapwise doctor, then lapwise refuse {named(version)} and go round again",
         ) from error
-    moved = _move(
+    moved = move(
         store,
         version,
         "production" if first else "canary",
@@ -162,11 +163,11 @@ def refuse(
     Raises:
         StageError: nobody refuses, or it stands elsewhere, or somebody else decided first.
     """
-    _check_person(by, "refuses")
-    version = _fresh(store, version)
+    check_person(by, "refuses")
+    version = fresh(store, version)
     if version.stage != "none":
-        _expect(store, version, "staging", "be refused")
-    return _move(
+        expect(store, version, "staging", "be refused")
+    return move(
         store, version, "archived", actor=by, at=at, mark="refused", decision="refused", note=note
     )
 
@@ -178,8 +179,8 @@ def archive(store: Store, version: ModelVersion, *, by: str, at: int) -> ModelVe
         StageError: nobody archives, it is archived already, or it is in production: that ends when
             another version takes its place, and only then.
     """
-    _check_person(by, "archives")
-    version = _fresh(store, version)
+    check_person(by, "archives")
+    version = fresh(store, version)
     if version.stage == "production":
         raise StageError(
             f"{named(version)} answers requests and cannot be archived",
@@ -188,106 +189,5 @@ def archive(store: Store, version: ModelVersion, *, by: str, at: int) -> ModelVe
             fix=f"approve another version of {version.model}; it takes this one's place",
         )
     if version.stage == "archived":
-        raise _elsewhere(store, version, "none, staging or canary", "be archived")
-    return _move(store, version, "archived", actor=by, at=at)
-
-
-def _move(
-    store: Store,
-    version: ModelVersion,
-    target: Stage,
-    *,
-    actor: str,
-    at: int,
-    mark: str = "",
-    verdicts: Digest | None = None,
-    decision: Literal["", "approved", "refused"] = "",
-    note: str = "",
-) -> ModelVersion:
-    details = [
-        Param(name="version", value=version.id),
-        Param(name="from", value=version.stage),
-        Param(name="to", value=target),
-    ]
-    given = {"decision": decision, "mark": mark, "note": note, "verdicts": verdicts}
-    details += [Param(name=name, value=value) for name, value in given.items() if value]
-    approval = None
-    if decision:
-        approval = Approval(
-            id=new_id(),
-            version=version.id,
-            decision=decision,
-            by=actor,
-            at=at,
-            note=note,
-            verdicts=_judged_last(store, version),
-        )
-    with _first_come(version):
-        store.models.move(
-            [StageMove(version=version.id, source=version.stage, target=target, mark=mark)],
-            AuditDraft(
-                at=at, actor=actor, action=MOVE, subject=named(version), details=tuple(details)
-            ),
-            approval,
-        )
-    return _fresh(store, version)
-
-
-def _judged_last(store: Store, version: ModelVersion) -> Digest | None:
-    """Return the verdicts that the decision rests on: those of the last judgement, by the log."""
-    last = version.verdicts
-    for entry in entries_of(store):
-        told = details_of(entry)
-        if told.get("version") == version.id and isinstance(told.get("verdicts"), str):
-            last = str(told["verdicts"])
-    return last
-
-
-def _fresh(store: Store, version: ModelVersion) -> ModelVersion:
-    return store.models.get(version.id)
-
-
-def _expect(store: Store, version: ModelVersion, stage: Stage, what: str) -> None:
-    if version.stage != stage:
-        raise _elsewhere(store, version, stage, what)
-
-
-def _elsewhere(store: Store, version: ModelVersion, expected: str, what: str) -> StageError:
-    decided = store.models.approvals(version.id)
-    by = f"; {decided[-1].decision} by {decided[-1].by}" if decided else ""
-    ways = {
-        "none": "its gates must pass first: lapwise lap",
-        "staging": f"lapwise approve {named(version)}",
-        "canary": "its rollout moves it on",
-        "production": f"approve another version of {version.model}",
-        "archived": "an archived version never comes back: lapwise lap makes a new one",
-    }
-    return StageError(
-        f"{named(version)} cannot {what} from where it stands",
-        value=version.stage + by,
-        expected=expected,
-        fix=ways[version.stage],
-    )
-
-
-@contextmanager
-def _first_come(version: ModelVersion) -> Iterator[None]:
-    try:
-        yield
-    except ConflictError as error:
-        raise StageError(
-            f"somebody else decided about {version.model} first",
-            value=str(error).splitlines()[0],
-            expected=f"{named(version)} still in {version.stage}",
-            fix=f"look again: lapwise models {version.model}",
-        ) from error
-
-
-def _check_person(by: str, what: str) -> None:
-    if not by.strip():
-        raise StageError(
-            f"nobody {what}",
-            value=by,
-            expected="the name of a person, or policy:<name>",
-            fix="--by NAME, or set LAPWISE_ACTOR",
-        )
+        raise elsewhere(store, version, "none, staging or canary", "be archived")
+    return move(store, version, "archived", actor=by, at=at)

@@ -6,13 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lapwise.store.blobs import Blobs, open_blobs
     from lapwise.store.migrate import upgrade
     from lapwise.store.model import Store
     from lapwise.store.open import open_store
 
-__all__ = ["Store", "open_store", "upgrade"]
+__all__ = ["Blobs", "Store", "open_blobs", "open_store", "upgrade"]
 
-_HOME = {"Store": "model", "open_store": "open", "upgrade": "migrate"}
+_HOME = {
+    "Blobs": "blobs",
+    "Store": "model",
+    "open_blobs": "blobs",
+    "open_store": "open",
+    "upgrade": "migrate",
+}
 
 
 def __getattr__(name: str) -> Any:

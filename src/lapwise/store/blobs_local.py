@@ -39,7 +39,7 @@ _RENEW_NS = 600 * 1_000_000_000  # ten minutes, of the hour that garbage collect
 
 
 class LocalBlobs:
-    """Implements :class:`lapwise.store.model.Blobs` in a folder: ``ab/abcdef...``.
+    """Implements :class:`lapwise.store.blobs.Blobs` in a folder: ``ab/abcdef...``.
 
     Args:
         root: the folder; made when the first blob comes.

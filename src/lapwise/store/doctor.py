@@ -10,24 +10,30 @@ from itertools import islice
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import select
 
 from lapwise.core.clock import MachineClock, format_time
+from lapwise.core.deployment import Deployment
 from lapwise.core.errors import LapwiseError, StoreError
 from lapwise.core.model import AuditEntry
+from lapwise.store import schema
 from lapwise.store.audit import SqlAudit, verify_chain
 from lapwise.store.blobs_local import LocalBlobs
 from lapwise.store.collect import GRACE
 from lapwise.store.database import Database, connect, sqlite_path
+from lapwise.store.deployments import SqlDeployments
 from lapwise.store.migrate import check_revision, revision
 from lapwise.store.model import Blobs
 from lapwise.store.open import open_blobs
 from lapwise.store.references import blobs_named
+from lapwise.store.rollouts import SqlRollouts
 
 __all__ = ["Check", "doctor"]
 
 _SAMPLE = 20
 _ROOM = 1 << 30
 _SKEW = 5_000_000
+_ALL = 1_000_000
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -63,6 +69,7 @@ def doctor(url: str, blobs: str, *, deep: bool = False) -> tuple[Check, ...]:
                 "integrity": lambda: _integrity(database, deep),
                 "blobs there": lambda: _blobs_there(database, kept),
                 "blobs right": lambda: _blobs_right(database, kept, deep),
+                "versions there": lambda: _versions_there(database),
                 "audit chain": lambda: _audit(database, kept),
                 "clocks": lambda: _clocks(database),
             }
@@ -130,6 +137,27 @@ def _blobs_right(database: Database, blobs: Blobs, deep: bool) -> Check:
                 detail = f"{digest} ({named[digest]}): {error.thing}"
                 return Check("blobs right", False, detail, error.fix)
     return Check("blobs right", True, f"{len(looked)} of {len(named)} read and right")
+
+
+def _versions_there(database: Database) -> Check:
+    rollouts = SqlRollouts(database).list(limit=_ALL)
+    in_force: dict[str, Deployment] = {}
+    for one in SqlDeployments(database).list(limit=_ALL):
+        in_force.setdefault(one.model, one)
+    with database.read() as connection:
+        known = set(connection.scalars(select(schema.model_version.c.id)))
+    named = [
+        *((version, f"the deployment of {one.model}") for one in in_force.values()
+          for version in (one.production, one.canary, one.shadow) if version is not None),
+        *((version, f"rollout {one.number} of {one.model}") for one in rollouts
+          for version in (one.candidate, one.control)),
+    ]  # fmt: skip
+    absent = [(version, what) for version, what in named if version not in known]
+    if absent:
+        version, what = absent[0]
+        detail = f"{len(absent)} of {len(named)} are missing, first {version} ({what})"
+        return Check("versions there", False, detail, "lapwise db restore from a backup")
+    return Check("versions there", True, f"all {len(set(named))} that are in use are registered")
 
 
 def _audit(database: Database, blobs: Blobs) -> Check:

@@ -14,8 +14,9 @@ import blake3
 
 from lapwise.core.digest import Digest
 from lapwise.core.errors import NotFoundError, StorageFullError, StoreError
+from lapwise.core.ids import new_id
 
-__all__ = ["copy", "digest_stream", "opened", "sync", "sync_folder", "writing"]
+__all__ = ["copy", "digest_stream", "opened", "sync", "sync_folder", "write_file", "writing"]
 
 _CHUNK = 4 << 20
 _FICLONE = 0x40049409  # linux/fs.h: share the file's extents, copying nothing
@@ -61,7 +62,7 @@ def writing(root: Path) -> Iterator[None]:
     except OSError as error:
         kind = StorageFullError if error.errno in _NO_ROOM else StoreError
         raise kind(
-            f"blob folder {root} cannot be written",
+            f"folder {root} cannot be written",
             value=error.strerror,
             expected="room on the disk and permission to write",
             fix="free some space or mend the permissions, then repeat; nothing was half written",
@@ -101,3 +102,26 @@ def sync_folder(folder: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a small file whole: whoever reads it, at any moment, finds the old bytes or the new.
+
+    It is written under another name, synced, renamed, and the folder synced, so that it is on disk
+    when the call returns. A writer that is killed may leave ``.<name>.<id>.part`` beside it.
+
+    Raises:
+        StorageFullError: no room or no permission; the old file is as it was.
+        StoreError: the folder is not there, or cannot be written for another reason.
+    """
+    partial = path.with_name(f".{path.name}.{new_id()}.part")
+    with writing(path.parent):
+        try:
+            with partial.open("xb") as file:
+                file.write(content)
+                sync(file)
+            partial.rename(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)

@@ -8,10 +8,9 @@ identity it returns what is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, Self
 
 import msgspec
@@ -33,6 +32,8 @@ from lapwise.core.model import (
     StepResult,
     Tag,
 )
+from lapwise.store.blobs import Blobs
+from lapwise.store.live import Alarms, Deployments, Observations, Rollouts
 
 __all__ = [
     "Audit",
@@ -50,64 +51,6 @@ __all__ = [
     "Steps",
     "Store",
 ]
-
-
-class Blobs(Protocol):
-    """Bytes by BLAKE3 digest, on a local disk or in an object store."""
-
-    def put(self, content: bytes) -> Digest:
-        """Keep bytes durably and return their digest; keeping them twice costs nothing."""
-        ...
-
-    def put_file(self, path: Path, *, expected: Digest | None = None) -> Digest:
-        """Keep a file in constant memory; ``expected`` (if known) saves hashing it twice.
-
-        Raises:
-            StorageFullError: no room or no permission; nothing is left behind.
-            CorruptError: the file does not have the ``expected`` digest.
-        """
-        ...
-
-    def get(self, digest: Digest) -> bytes:
-        """Return checked bytes.
-
-        Raises:
-            NotFoundError: there is no such blob.
-            CorruptError: the bytes differ from their digest.
-        """
-        ...
-
-    def path(self, digest: Digest) -> Path:
-        """Return a local read-only file with the blob (checked once a process; fetched if remote).
-
-        Raises:
-            NotFoundError, CorruptError: as :meth:`get`.
-        """
-        ...
-
-    def has(self, digest: Digest) -> bool:
-        """Return whether the blob is there (its bytes unchecked)."""
-        ...
-
-    def size(self, digest: Digest) -> int:
-        """Return the blob's size in bytes; raises NotFoundError."""
-        ...
-
-    def digests(self) -> Iterator[Digest]:
-        """Yield the digest of each blob, in any order."""
-        ...
-
-    def remove(self, digest: Digest) -> None:
-        """Remove a blob if it is there (garbage collection only)."""
-        ...
-
-    def anchor(self, name: str, content: bytes) -> None:
-        """Write a small named object once; raises ConflictError when ``name`` holds other bytes."""
-        ...
-
-    def anchors(self) -> dict[str, bytes]:
-        """Return every anchored object by name."""
-        ...
 
 
 class FileStamp(msgspec.Struct, frozen=True):
@@ -387,6 +330,10 @@ class Store:
     audit: Audit
     laps: Laps
     leases: Leases
+    deployments: Deployments
+    rollouts: Rollouts
+    alarms: Alarms
+    observations: Observations
     close: Callable[[], None] = _nothing
 
     def __enter__(self) -> Self:

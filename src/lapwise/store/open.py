@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from lapwise.core.errors import DeclarationError
+from lapwise.store.alarms import SqlAlarms
 from lapwise.store.audit import SqlAudit
-from lapwise.store.blobs_local import LocalBlobs
+from lapwise.store.blobs import open_blobs
 from lapwise.store.database import Database, connect, sqlite_path
 from lapwise.store.datasets import SqlDatasets
+from lapwise.store.deployments import SqlDeployments
 from lapwise.store.laps import SqlLaps
 from lapwise.store.leases import SqlLeases
 from lapwise.store.migrate import bring_to_head, check_revision, create, revision
 from lapwise.store.model import Store
 from lapwise.store.models import SqlModels
+from lapwise.store.observations import SqlObservations
 from lapwise.store.records import SqlRecords
+from lapwise.store.rollouts import SqlRollouts
 from lapwise.store.runs import SqlRuns
 from lapwise.store.steps import SqlSteps
-
-if TYPE_CHECKING:
-    from lapwise.store.blobs_object import ObjectBlobs
 
 __all__ = ["open_blobs", "open_database", "open_store"]
 
@@ -50,6 +47,10 @@ def open_store(url: str, blobs: str) -> Store:
         audit=SqlAudit(database),
         laps=SqlLaps(database),
         leases=SqlLeases(database),
+        deployments=SqlDeployments(database),
+        rollouts=SqlRollouts(database),
+        alarms=SqlAlarms(database),
+        observations=SqlObservations(database),
         close=database.close,
     )
 
@@ -70,23 +71,3 @@ def open_database(url: str) -> Database:
         database.close()
         raise
     return database
-
-
-def open_blobs(url: str) -> LocalBlobs | ObjectBlobs:
-    """Open a folder or an object store; nothing is written before the first blob."""
-    scheme, found, rest = url.partition("://")
-    if not found:
-        return LocalBlobs(Path(url))
-    if scheme == "file":
-        return LocalBlobs(Path(rest))
-    if scheme == "s3":
-        return _object_blobs(url)
-    raise DeclarationError(
-        "not a place for blobs", value=url, expected="a folder, or s3://bucket/prefix"
-    )
-
-
-def _object_blobs(url: str) -> ObjectBlobs:
-    from lapwise.store.blobs_object import ObjectBlobs
-
-    return ObjectBlobs(url)

@@ -1,4 +1,7 @@
-"""Which blobs the records name, field by field: what must be there for the store to be whole."""
+"""Which blobs the records name, field by field: what must be there for the store to be whole.
+
+Deployments, rollouts, alarms and observations name versions, and no blob of their own.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import blake3
-from sqlalchemy import BigInteger, Connection, Text, cast, column, func, select, table
+from sqlalchemy import BigInteger, Connection, Text, cast, column, func, inspect, select, table
 
 from lapwise.core.errors import ConflictError, CorruptError, NotFoundError, SchemaError
 from lapwise.store.archive import MANIFEST, Manifest, TablePart, decode_row, member
@@ -24,6 +24,11 @@ __all__ = ["restore"]
 
 _ROWS_AT_ONCE = 1000
 _SMALL = 8 << 20
+# A store that holds something has a row in one of these; the others hang on them.
+_TOLD_BY = (
+    *("run", "dataset_version", "step_result", "record", "model_version", "lap", "audit"),
+    *("deployment", "rollout", "alarm", "hour_counts", "day_performance"),
+)
 
 
 def restore(path: Path, url: str, blobs: str) -> Manifest:
@@ -76,16 +81,10 @@ def _refuse_full(url: str) -> None:
 
 
 def _refuse_rows(connection: Connection) -> None:
-    for name in (
-        "run",
-        "dataset_version",
-        "step_result",
-        "record",
-        "model_version",
-        "lap",
-        "audit",
-    ):
-        if connection.execute(select(1).select_from(table(name)).limit(1)).first():
+    there = set(inspect(connection).get_table_names())  # an older database lacks some
+    for name in _TOLD_BY:
+        full = select(1).select_from(table(name)).limit(1)
+        if name in there and connection.execute(full).first():
             raise ConflictError(
                 "the store to restore into is not empty",
                 value=f"there are rows in {name}",

@@ -22,12 +22,16 @@ from sqlalchemy import (
 
 __all__ = [
     "HEAD",
+    "alarm",
     "approval",
     "artifact",
     "audit",
     "batch",
     "dataset_version",
+    "day_performance",
+    "deployment",
     "file_stamp",
+    "hour_counts",
     "lap",
     "lease",
     "metadata",
@@ -37,12 +41,13 @@ __all__ = [
     "model_version",
     "param",
     "record",
+    "rollout",
     "run",
     "step_result",
     "tag",
 ]
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in ``migrations/versions``; opening compares it without loading Alembic."""
 
 metadata = MetaData()
@@ -223,4 +228,61 @@ lease = Table(
     Column("token", BigInteger, nullable=False),
     Column("since", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
+)
+
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("id", _Sequence, primary_key=True),  # the order over all models
+    Column("model", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("model", "revision", name="uq_deployment_revision"),
+)
+
+rollout = Table(
+    "rollout",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("model", "number", name="uq_rollout_number"),
+    Index(
+        "uq_rollout_open",
+        "model",
+        unique=True,
+        sqlite_where=text("phase IN ('shadow', 'waiting', 'canary')"),
+        postgresql_where=text("phase IN ('shadow', 'waiting', 'canary')"),
+    ),
+)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("model", "number", name="uq_alarm_number"),
+)
+
+hour_counts = Table(
+    "hour_counts",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+day_performance = Table(
+    "day_performance",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("body", Text, nullable=False),
 )
