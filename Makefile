@@ -2,7 +2,7 @@
 # Another interpreter: make test PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check prove bench format docs lock install clean
+.PHONY: help demo test check prove bench screenshots format docs lock install clean
 
 export PYTHON
 BIN := .venv/bin
@@ -10,10 +10,10 @@ CODE := src tests $(wildcard benchmarks) scripts
 JOBS ?= 2
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-demo: install  ## Go round the loop once on real flights
-	@$(BIN)/lapwise demo --approve auto
+demo: install  ## Live through a year of real flights, in minutes
+	@$(BIN)/lapwise demo $(ARGS)
 
 test: install  ## Run all tests but the long proofs (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest -n $(JOBS) -m "not prove" $(ARGS)
@@ -30,6 +30,10 @@ prove: install  ## Run the long proofs: kills, simulations, large files
 
 bench: install  ## Measure, and print the seconds
 	@$(BIN)/python -m benchmarks
+
+PROJECT ?= lapwise-demo
+screenshots: install  ## Photograph a demo's pages into docs/img (PROJECT=folder)
+	@$(BIN)/python scripts/screenshots.py $(PROJECT)
 
 format: install  ## Mend style and formatting in place
 	@$(BIN)/ruff check --fix $(CODE)

@@ -10,6 +10,9 @@ CORE_MAY_IMPORT = {*sys.stdlib_module_names, "blake3", "lapwise", "msgspec"}
 # Library: the only rooms that know it.
 OWNERS = {
     "alembic": {"store"},
+    "jinja2": {"server"},
+    "litestar": {"server"},
+    "lmdb": {"features"},
     "obstore": {"store"},
     "psycopg": {"store"},
     "sqlalchemy": {"store"},

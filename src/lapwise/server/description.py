@@ -1,0 +1,50 @@
+"""The API described by itself, as OpenAPI."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from litestar import Controller, Litestar, Router, get
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+
+from lapwise.server.api import RECORDS
+
+__all__ = ["API", "Description", "describe"]
+
+API = "/api/v1"
+
+
+class Description(Controller):
+    """Tells what may be asked, and what is answered."""
+
+    @get("/openapi.json", sync_to_thread=True)
+    def description(self) -> dict[str, Any]:
+        """Return the description in OpenAPI 3.1."""
+        return describe()
+
+
+@cache
+def describe() -> dict[str, Any]:
+    """Return the description, made when it is first asked for.
+
+    It comes from an application that is never served: one that serves its own description answers
+    unknown addresses beside it with the library's pages.
+    """
+    app = Litestar(
+        [Router(API, route_handlers=RECORDS)],
+        dependencies={"store": Provide(_no_store, sync_to_thread=False)},
+        openapi_config=OpenAPIConfig(
+            title="Lapwise",
+            version="1",
+            description="What the store holds, for looking only. Times are microseconds, UTC.",
+            use_handler_docstrings=True,
+        ),
+        logging_config=None,
+    )
+    return app.openapi_schema.to_schema()
+
+
+def _no_store() -> None:
+    """Stand where a store would, in an application that answers nothing."""
