@@ -254,3 +254,28 @@ def test_a_table_without_a_version_is_named(store: Store) -> None:
     with pytest.raises(DataError, match="no dataset version was given") as error:
         build_examples(examples_of(), {}, store, as_of=HOUR)
     assert error.value.value == "flights"
+
+
+@given(
+    rows=st.lists(ROW, min_size=1, max_size=20, unique_by=lambda row: row[:2]),
+    since=st.integers(0, 35),
+)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_examples_since_an_instant_are_those_of_all(
+    rows: list[tuple[int, int, int]], since: int, store: Store, tmp_path: Path
+) -> None:
+    """Leaving the older out changes nothing of the others, corrected ones included."""
+    flown = flights([(name, known, time, time + 1) for name, known, time in rows])
+    landed = arrivals([(name, 40, 41, 20.0) for name in {row[0] for row in rows}])
+    versions = {
+        "flights": taken(flown, FLIGHTS, store, tmp_path, until=50, accept=True),
+        "arrivals": taken(landed, ARRIVALS, store, tmp_path, until=50, accept=True),
+    }
+    if not any(known <= time for _, known, time in rows):
+        return
+    try:
+        whole = build_examples(examples_of(), versions, store, as_of=50 * HOUR)
+    except DataError:
+        return
+    newer = build_examples(examples_of(), versions, store, as_of=50 * HOUR, since=since * HOUR)
+    assert newer.equals(whole.filter(pl.col("time").to_physical() >= since * HOUR))

@@ -300,3 +300,24 @@ def test_unkeyed_arguments_reach_the_function_and_not_the_key(engine: Engine) ->
     assert (first.handle.value(), heard) == (3, ["ran"])
     assert engine.call(count, 1, a=1, unkeyed={"log": print, "b": None}).key == first.key
     assert not engine.call(count, 1, a=2, unkeyed={"log": print, "b": None}).reused
+
+
+def test_before_is_called_when_a_step_really_runs(engine: Engine) -> None:
+    heard: list[str] = []
+    engine.call(fit, [1], before=lambda: heard.append("first"))
+    engine.call(fit, [1], before=lambda: heard.append("again"))
+    assert heard == ["first"]
+    assert engine.caches
+
+
+def test_an_unread_handle_counts_the_same_and_gives_its_digest(engine: Engine) -> None:
+    def size(rows: object) -> int:
+        return len(str(rows))
+
+    rows = engine.call(clean, [0, 1, 2])
+    whole = engine.call(size, [rows.handle])
+    unread = engine.call(size, [rows.handle.unread()])
+    assert unread.key == whole.key
+    assert rows.handle.unread().value() == rows.handle.digest
+    parts = engine.call(split, rows).handle
+    assert parts.part(1).unread().digest == parts.part(1).digest

@@ -26,6 +26,7 @@ def build_examples(
     store: Store,
     *,
     as_of: int,
+    since: int | None = None,
     carry: Iterable[str] = (),
 ) -> pl.DataFrame:
     """Return one row an example that was predicted before ``as_of``, sorted by time and row.
@@ -44,6 +45,8 @@ def build_examples(
         versions: by table name, those of the examples' and the label's table.
         store: where their blobs are.
         as_of: microseconds UTC, exclusive, for times and for what is known.
+        since: microseconds UTC; examples predicted earlier are left out, the others are as without
+            it. Default: none is.
         carry: more columns of the examples' table to bring along, for splits and slices.
 
     Returns:
@@ -66,6 +69,8 @@ def build_examples(
             fix="choose a later --as-of, or correct the known or the prediction time",
         )
     _require_unique(examples, predicted)
+    if since is not None:
+        predicted = predicted.filter(pl.col(examples.time) >= instant(since))
     frame = predicted.select(
         pl.col(examples.row),
         pl.col(examples.time).alias("time"),

@@ -31,8 +31,8 @@ def main() -> None:
     home = Path(sys.argv[1])
     version = msgspec.json.decode((home / "version.json").read_bytes(), type=ModelVersion)
     with open_store(*sys.argv[2:4]) as store:
-        scorer = load_scorer(version, store) or FrameScorer(load(version, store))
-    app = InferenceApp(version, scorer)
+        scorer = load_scorer(version, store.blobs) or FrameScorer(load(version, store.blobs))
+    app = InferenceApp.of_version(version, scorer)
 
     def announce(_host: str, port: int) -> None:
         written = home / "port.new"

@@ -15,12 +15,17 @@ from lapwise.loop.steps.collect import collect, divide
 from lapwise.loop.steps.evaluate import draft, package_model, score_baseline, score_version
 from lapwise.loop.steps.features import compute_features
 from lapwise.loop.steps.fit import train_again, train_in_run
+from lapwise.loop.steps.parts import in_parts
+from lapwise.loop.steps.rehearsal import Rehearsal
+from lapwise.loop.steps.threads import half
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from lapwise.core.model import DatasetVersion, ModelVersion, Split
     from lapwise.loop.bootstrap import Workshop
     from lapwise.loop.model import Loop
-    from lapwise.pipeline import StepRun
+    from lapwise.pipeline import Handle, StepRun
 
 __all__ = ["Course"]
 
@@ -30,6 +35,9 @@ class Course:
 
     Each step's arguments are its key, but for those passed as ``unkeyed``: they follow from the
     key (a declaration whose digest is in it) or cannot change the result (the store).
+
+    A loop with the Reproducible gate trains a second time, in a process that starts as soon as a
+    step before the training really runs, and goes beside the lap until its result is asked for.
 
     Args:
         workshop: the project and all that works on it.
@@ -48,6 +56,12 @@ class Course:
         self.versions: dict[str, DatasetVersion] = {}
         self._row = loop.examples.row
         self._inputs = [name for name in loop.features if isinstance(name, str)]
+        self._joined: tuple[str, pl.DataFrame] | None = None
+        self._rehearsal: Rehearsal | None = None
+        # The process that trains again reads the same page, and needs no other.
+        asked = any("reproduction" in gate.needs for gate in loop.gates)
+        self._rehearses = asked and bool(loop.origin) and workshop.engine.caches
+        self._threads = half() if self._rehearses else 0
 
     def validate(self, *, accept: bool) -> None:
         """Take a version of each table as known now; its contract must hold."""
@@ -91,7 +105,9 @@ class Course:
             examples,
             self._digests((examples.table.name, examples.label.table.name)),
             self.as_of,
+            getattr(self.loop.split, "since", _everything)(self.as_of),
             [*self.loop.carried],
+            before=self._rehearse,
             versions=self.versions,
             store=self.workshop.store,
         )
@@ -104,6 +120,7 @@ class Course:
             self.as_of,
             previous,
             self._row,
+            before=self._rehearse,
             store=self.workshop.store,
         )
         return self.parts.handle.value()  # type: ignore[no-any-return]
@@ -111,9 +128,14 @@ class Course:
     def features(self) -> None:
         """Compute every feature as of each example's time."""
         read = {view.table.name for view in self.loop.views}
-        self.frame = self.compute(self.loop.features, read)
+        self.frame = self.compute(self.loop.features, read, before=self._rehearse)
 
-    def compute(self, features: Any, tables: Iterable[str]) -> StepRun:
+    def compute(
+        self,
+        features: Any,
+        tables: Iterable[str],
+        before: Callable[[], object] = lambda: None,
+    ) -> StepRun:
         """Run the step that computes features from the lap's versions of tables."""
         names = sorted(set(tables))
         return self.call(
@@ -123,6 +145,7 @@ class Course:
             list(features),
             self._digests(names),
             self._row,
+            before=before,
             versions={name: self.versions[name] for name in names},
             store=self.workshop.store,
             progress=self.workshop.progress,
@@ -130,7 +153,7 @@ class Course:
 
     def compute_recipe(self, recipe: Recipe) -> StepRun:
         """Compute the features of another version, by the definitions that it was trained with."""
-        features = read_features(recipe, self.workshop.store)
+        features = read_features(recipe, self.workshop.store.records)
         return self.compute(features, {one.table.name for one in features if hasattr(one, "table")})
 
     def recipe(self) -> Recipe:
@@ -140,12 +163,9 @@ class Course:
         categories = self.call(
             "categories",
             categories_of,
-            self.examples,
-            self.parts,
-            self.frame,
+            self.of(),
             list(self.loop.feature_names),
-            self._row,
-            store=self.workshop.store,
+            rows=self.rows,
         )
         return Recipe(
             row=self._row,
@@ -162,20 +182,26 @@ class Course:
             "train",
             train_in_run,
             *self._training,
+            before=self._rehearse,
+            rows=self.rows,
+            threads=self._threads,
             experiment=self.loop.name,
             lap=lap,
             datasets=self.datasets,
+            split=self.parts.handle.value().digest,
+            frame=self.frame.handle.value().digest,
             code=self.workshop.engine.fingerprint(self.loop.train),
             store=self.workshop.store,
             root=self.workshop.project.root,
         )
         self.model = trained.handle.part(0)
+        self._threads = int(trained.handle.part(2).value())
         return str(trained.handle.part(1).value())
 
-    def train_again(self) -> None:
-        """Train without a run, as a reproduction does."""
-        again = self.call("train", train_again, *self._training, store=self.workshop.store)
-        self.model = again.handle
+    def train_again(self, threads: int) -> None:
+        """Train without a run, with so many threads, as a reproduction does."""
+        again = self.call("train", train_again, *self._training, rows=self.rows, threads=threads)
+        self.model = again.handle.part(0)
 
     @property
     def results(self) -> tuple[KeyPart, ...]:
@@ -191,9 +217,7 @@ class Course:
     def _training(self) -> tuple[Any, ...]:
         loop = self.loop
         return (
-            self.examples,
-            self.parts,
-            self.frame,
+            self.of(),
             loop.train,
             dict(loop.params),
             loop.seed,
@@ -208,12 +232,10 @@ class Course:
             "package",
             package_model,
             self.model,
-            self.examples,
-            self.parts,
-            self.frame,
+            self.of(),
             list(self.loop.feature_names),
             list(self.loop.trusted),
-            self._row,
+            rows=self.rows,
             store=self.workshop.store,
             progress=self.workshop.progress,
         )
@@ -228,11 +250,10 @@ class Course:
             score_version,
             version.digest,
             version.serving,
-            self.examples,
-            self.parts,
-            frame,
+            self.of(frame),
             self._row,
             version=version,
+            rows=lambda: self.rows(frame),
             store=self.workshop.store,
         )
 
@@ -242,22 +263,97 @@ class Course:
             "baseline",
             score_baseline,
             self.loop.baseline or linear_baseline,
-            self.examples,
-            self.parts,
-            self.frame,
+            self.of(),
             self._inputs,
             self.loop.seed,
             self._row,
-            store=self.workshop.store,
+            rows=self.rows,
+            threads=self._threads,
         )
 
+    def of(self, frame: StepRun | None = None) -> list[Handle]:
+        """Return what names :meth:`rows` in a step's key, without its being read."""
+        steps = (self.examples, self.parts, frame or self.frame)
+        return [step.handle.unread() for step in steps]
+
+    def rows(self, frame: StepRun | None = None) -> pl.DataFrame:
+        """Return the rows that are in a part: examples, ``part``, and the features of a frame.
+
+        They are read and joined once a lap, and kept until it ends. Columns: those of the examples
+        (the row's name, ``time``, ``unit``, ``block``, ``label``, ``label_known``, ...), ``part``
+        (``train``, ``validation``, ``test``), then features, each named as on the page.
+        """
+        chosen = frame or self.frame
+        if self._joined is None or self._joined[0] != chosen.handle.digest:
+            joined = in_parts(
+                self.examples.handle.value(),
+                self.parts.handle.value(),
+                chosen.handle.value(),
+                row=self._row,
+                store=self.workshop.store,
+            )
+            if chosen.handle.digest != self.frame.handle.digest:
+                return joined
+            self._joined = (chosen.handle.digest, joined)
+        return self._joined[1].clone()
+
+    def judged(self) -> pl.DataFrame:
+        """Return the validation and test rows as :meth:`rows`, with the candidate's ``score``."""
+        scores = self.scores.handle.value().select(self._row, "score")
+        return self.rows().join(scores, on=self._row, how="inner", maintain_order="left")
+
+    def rehearsal(self) -> Rehearsal | None:
+        """Return the process that trains again as this lap's model was trained.
+
+        The one that runs already, unless it has other threads than a training that was reused;
+        None if the page is in no file that a process could read.
+        """
+        if not self.loop.origin:
+            return None
+        if self._rehearsal is None or self._rehearsal.threads != self._threads:
+            self.close()
+            self._rehearsal = Rehearsal(
+                origin=self.loop.origin,
+                versions=self.version_ids,
+                as_of=self.as_of,
+                threads=self._threads,
+                root=self.workshop.project.root,
+            )
+        return self._rehearsal
+
+    @property
+    def version_ids(self) -> list[str]:
+        """The ids of the dataset versions of this lap, by table."""
+        return [version.id for _, version in sorted(self.versions.items())]
+
+    def quiet(self) -> None:
+        """Wait until no process of this lap works beside it."""
+        if self._rehearsal is not None:
+            self._rehearsal.wait()
+
+    def close(self) -> None:
+        """Stop the process that trains again, if its result was not needed after all."""
+        if self._rehearsal is not None:
+            self._rehearsal.close()
+            self._rehearsal = None
+
+    def _rehearse(self) -> None:
+        """Start to train again: a step before the training, or it, runs, so there is need."""
+        if self._rehearses and self._rehearsal is None:
+            self.rehearsal()
+
     def call(
-        self, name: str, function: Callable[..., Any], *keyed: object, **unkeyed: object
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *keyed: object,
+        before: Callable[[], object] = lambda: None,
+        **unkeyed: object,
     ) -> StepRun:
-        """Run or reuse a step, and note it for the ledger."""
+        """Run or reuse a step, and note it for the ledger; ``before`` is called if it runs."""
         clock = self.workshop.machine
         started = clock.monotonic()
-        run = self.workshop.engine.call(function, *keyed, name=name, unkeyed=unkeyed)
+        run = self.workshop.engine.call(function, *keyed, name=name, unkeyed=unkeyed, before=before)
         self.note(
             LapStep(
                 name=name,
@@ -271,3 +367,8 @@ class Course:
 
     def _digests(self, tables: Iterable[str]) -> list[str]:
         return [self.versions[name].digest for name in sorted(set(tables))]
+
+
+def _everything(_as_of: int) -> None:
+    """Return since when examples count for a split that looks at them all."""
+    return

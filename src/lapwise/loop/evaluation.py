@@ -61,21 +61,25 @@ class Evaluation:
         if production is not None and production.digest == self._candidate.digest:
             production = None  # nobody is compared with itself
         beside = self._production(production) if "production" in self._needs else None
+        baseline = course.baseline() if "baseline" in self._needs else None
+        findings = self._findings() if "findings" in self._needs else None
+        latency = self._latency() if "latency" in self._needs else None
+        reproduction = self._reproduction() if "reproduction" in self._needs else None
         run = course.call(
             "gates",
             judge_candidate,
             list(loop.gates),
             course.examples,
             course.scores,
-            course.baseline() if "baseline" in self._needs else None,
+            baseline,
             beside,
             self._comparable_from(production) if beside is not None else None,
             loop.decide,
             production.threshold if production is not None and beside is not None else None,
             list(self._candidate.classes),
-            self._findings() if "findings" in self._needs else None,
-            self._latency() if "latency" in self._needs else None,
-            self._reproduction() if "reproduction" in self._needs else None,
+            findings,
+            latency,
+            reproduction,
             loop.examples.row,
             loop.seed,
         )
@@ -93,7 +97,7 @@ class Evaluation:
         course = self._course
         store = course.workshop.store
         frame = course.frame
-        recipe = read_recipe(production.lineage.recipe, store)
+        recipe = read_recipe(production.lineage.recipe, store.records)
         if recipe.features != feature_parts(course.loop.features):
             frame = course.compute_recipe(recipe)
         return course.score("production", production, frame)
@@ -110,13 +114,12 @@ class Evaluation:
         return course.call(
             "leakage",
             search_leakage,
-            course.examples,
+            course.of(),
             course.parts,
-            course.frame,
             list(course.loop.feature_names),
             list(course.loop.views),
             course.loop.examples.row,
-            store=course.workshop.store,
+            rows=course.rows,
         )
 
     def _latency(self) -> StepRun:
@@ -126,24 +129,22 @@ class Evaluation:
             measure_latency,
             self._candidate.digest,
             self._candidate.serving,
-            course.examples,
-            course.parts,
-            course.frame,
-            course.loop.examples.row,
+            course.of(),
             version=self._candidate,
-            store=course.workshop.store,
+            rows=course.rows,
             url=course.workshop.project.store,
             blobs=course.workshop.project.blobs,
+            quiet=course.quiet,  # the second training runs beside all else, but not beside this
         )
 
     def _reproduction(self) -> StepRun:
         course = self._course
-        return course.call(
+        run = course.call(
             "reproduce",
             reproduce,
             list(course.results),
-            [version.id for _, version in sorted(course.versions.items())],
-            as_of=course.as_of,
-            origin=course.loop.origin,
-            root=course.workshop.project.root,
+            course.version_ids,
+            rehearsal=course.rehearsal,
         )
+        course.close()
+        return run

@@ -1,6 +1,7 @@
-"""A process that trains once more: ``python -m lapwise.loop.rehearse FILE:NAME AS_OF VERSION…``.
+"""A process that trains once more: ``python -m lapwise.loop.rehearse FILE:NAME AS_OF THREADS VERSION…``.
 
-The Reproducible gate starts it. It prints one line of JSON: the digest of what each step gave.
+The Reproducible gate asks for it. It writes one line of JSON to its standard output: the digest of
+what each step gave. What the page's code prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -12,29 +13,36 @@ from pathlib import Path
 
 import msgspec
 
+from lapwise.core.clock import MachineClock
 from lapwise.core.errors import LapwiseError
 from lapwise.loop.bootstrap import open_workshop
 from lapwise.loop.course import Course
 from lapwise.loop.page import load_page
+from lapwise.loop.steps.rehearsal import Rehearsed
 
 __all__ = ["main"]
 
 
 def main() -> None:
     """Go through examples, split, features and train without the cache."""
+    answer = os.dup(1)
+    os.dup2(2, 1)
     threading.Thread(target=_end_with_starter, daemon=True).start()
-    origin, as_of, versions = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    clock = MachineClock()
+    started = clock.monotonic()
+    origin, as_of, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     loop = load_page(origin, Path.cwd())
     with open_workshop(as_of=as_of, cache=False, trusted=loop.trusted) as workshop:
         course = Course(workshop, loop, as_of, lambda _step: None)
-        for reference in versions:
+        for reference in sys.argv[4:]:
             version = workshop.store.datasets.get(reference)
             course.versions[version.table] = version
         course.split(None)
         course.features()
-        course.train_again()
+        course.train_again(threads)
         made = course.results
-    sys.stdout.buffer.write(msgspec.json.encode(made) + b"\n")
+    done = Rehearsed(made=made, seconds=clock.monotonic() - started)
+    os.write(answer, msgspec.json.encode(done) + b"\n")
 
 
 def _end_with_starter() -> None:

@@ -62,6 +62,11 @@ class Engine:
         self._places = Places(root)
         self._files: dict[str, tuple[tuple[int, ...], Digest]] = {}
 
+    @property
+    def caches(self) -> bool:
+        """Whether results are looked for and kept."""
+        return self._cache
+
     def fingerprint(self, function: Callable[..., Any]) -> Digest:
         """Return the digest of a function with all the project code that it reaches."""
         return fingerprint(function, self._root)
@@ -100,6 +105,7 @@ class Engine:
         name: str | None = None,
         extra: Mapping[str, Digest] | None = None,
         unkeyed: Mapping[str, Any] | None = None,
+        before: Callable[[], object] = lambda: None,
         **kwargs: Any,
     ) -> StepRun:
         """Run one step, or find what it gave for the same key.
@@ -113,13 +119,14 @@ class Engine:
             extra: further ingredients of the key.
             unkeyed: further keyword arguments, not part of the key: what cannot change the result
                 (a store, a progress bar), or what the key names already.
+            before: called if the step really runs, before it does.
             kwargs: as ``args``.
 
         Raises:
             StepError, DeclarationError, StorageFullError: as :meth:`run`.
         """
         name = name or str(getattr(function, "name", "") or getattr(function, "__name__", "step"))
-        return self._step(function, name, args, kwargs, seed, extra, unkeyed or {})
+        return self._step(function, name, args, kwargs, seed, extra, unkeyed or {}, before)
 
     def _run_node(self, node: Node, done: list[StepRun], course: Course) -> StepRun:
         args = substitute(node.args, lambda later: _handle(later, done))

@@ -66,6 +66,14 @@ class Handle:
         output = msgspec.structs.replace(self.outputs[index], name=WHOLE)
         return Handle((output,), self.packages, self._load, self._first + index)
 
+    def unread(self) -> Handle:
+        """Return a handle that counts as this one in a key, and gives its digest for a value.
+
+        For a step that is given what it needs of the value in another way: the key stays whole, and
+        nothing is read in vain.
+        """
+        return Handle(self.outputs, self.packages, lambda _index: self.digest, self._first)
+
     def _is_whole(self) -> bool:
         return len(self.outputs) == 1 and self.outputs[0].name == WHOLE
 

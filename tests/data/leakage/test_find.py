@@ -310,3 +310,46 @@ def test_a_missing_column_and_a_missing_part_are_refused() -> None:
         found("L001", honest(), features=("gust",))
     with pytest.raises(DataError, match="one has no rows"):
         found("L001", honest().filter(pl.col("part") != "test"))
+
+
+@pytest.mark.parametrize("kind", ["numbers", "ties", "nulls", "texts"])
+def test_a_feature_is_scored_as_scikit_learn_would(kind: str) -> None:
+    """The AUC of one feature, and of its means out of fold, are the textbook's."""
+    from sklearn.metrics import roc_auc_score
+
+    from lapwise.data.leakage import gives_label_away as rule
+
+    rng = np.random.default_rng(5)
+    target = pl.Series(rng.random(4_000) < 0.3)
+    values = pl.Series(rng.normal(size=4_000) + target.to_numpy())
+    if kind == "ties":
+        values = values.round(0)
+    if kind == "nulls":
+        values = pl.select(pl.when(pl.Series(rng.random(4_000) < 0.8)).then(values)).to_series()
+    if kind == "texts":
+        values = values.round(0).cast(pl.String)
+    found = rule._score(values, [target])
+    truth = [0.5]
+    if kind != "texts":
+        for end in (-1e9, 1e9):
+            area = roc_auc_score(target, values.fill_null(end))
+            truth.append(max(area, 1 - area))
+        bins = (values.rank("average") * (64 / 4_000)).floor()
+    else:
+        bins = values
+    fold = np.arange(4_000) % 5
+    frame = pl.DataFrame({"bin": bins, "fold": fold, "y": target.cast(pl.Float64)})
+    means = np.empty(4_000)
+    for one in range(5):
+        others = (
+            frame.filter(pl.col("fold") != one)
+            .group_by("bin")
+            .agg(pl.col("y").sum(), pl.len().alias("rows"))
+        )
+        mine = frame.filter(pl.col("fold") == one).join(
+            others, on="bin", how="left", nulls_equal=True, maintain_order="left"
+        )
+        rows = mine["rows"].fill_null(0).to_numpy()
+        means[fold == one] = (mine["y_right"].fill_null(0).to_numpy() + target.mean()) / (rows + 1)
+    truth.append(roc_auc_score(target, np.round(means, 12)))
+    assert found == pytest.approx(max(truth), abs=1e-9)

@@ -184,3 +184,63 @@ def test_a_part_must_last(sizes: tuple[str, str]) -> None:
     """A part without length, or not a duration, is refused when declared."""
     with pytest.raises(DeclarationError):
         TimeSplit(*sizes)
+
+
+WINDOW = TimeSplit(validation="7d", test="7d", embargo="1d", train="10d")
+
+
+def test_a_longest_training_part_leaves_the_older_past_out(store: Store) -> None:
+    """With ``train=`` the newest days before validation train, and parts still start at midnight."""
+    split = assign(WINDOW, hourly(40), store, 40)
+    assert [(part.name, part.start, part.end) for part in split.parts] == [
+        ("train", 13 * DAY, 23 * DAY),
+        ("validation", 24 * DAY, 31 * DAY),
+        ("test", 32 * DAY, 39 * DAY),
+    ]
+    assert [part.rows for part in split.parts] == [10 * 24, 7 * 24, 7 * 24]
+    assert (split.left_out, split.unlabelled) == (3 * 24 - 6, 6)
+    short = TimeSplit(validation="7d", test="7d", embargo="1d", train="36h")
+    afternoon = short.assign(hourly(40), store, row="id", as_of=40 * DAY - HOUR)
+    assert afternoon.parts[0].start == afternoon.parts[0].end - 36 * HOUR  # type: ignore[operator]
+    assert afternoon.parts[2].end == 39 * DAY - HOUR
+
+
+@given(days=st.integers(1, 30), day=st.integers(30, 40))
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_examples_before_the_split_looks_change_nothing(days: int, day: int, store: Store) -> None:
+    """The split is the same, whether the examples before ``since`` are given or not."""
+    split = TimeSplit(validation="7d", test="7d", embargo="1d", train=f"{days}d")
+    since = split.since(day * DAY)
+    assert since is not None
+    frame = hourly(day)
+    newer = frame.filter(pl.col("time").to_physical() >= since)
+    assert assign(split, newer, store, day) == assign(split, frame, store, day)
+    assert WEEKS.since(day * DAY) is None
+
+
+def test_old_delays_do_not_refuse_a_window(store: Store) -> None:
+    """Labels that came slowly before the window are not of it, given or not."""
+    frame = hourly(60).with_columns(
+        label_known=pl.when(pl.col("id") < 20 * 24)
+        .then(pl.col("time") + pl.duration(days=5))
+        .otherwise("label_known")
+    )
+    with pytest.raises(DeclarationError, match="embargo is shorter than the label delay"):
+        assign(WEEKS, frame, store, 60)
+    assert assign(WINDOW, frame, store, 60).parts[0].rows == 10 * 24
+    slow = TimeSplit(validation="7d", test="7d", embargo="1h", train="10d")
+    with pytest.raises(DeclarationError, match="embargo is shorter") as refused:
+        assign(slow, frame, store, 60)
+    assert 'train="10d"' in str(refused.value)
+
+
+def test_what_trained_before_the_window_is_not_tested(store: Store) -> None:
+    """Rows older than the last window trained earlier laps, though its split does not hold them."""
+    frame = hourly(60)
+    before = assign(WINDOW, frame, store, 50)
+    assign(WINDOW, frame, store, 51, before)
+    longer = TimeSplit(validation="1d", test="45d", embargo="1d", train="5d")
+    with pytest.raises(DataError, match=r"move backward: .* train \(\d+"):
+        assign(longer, frame, store, 60, before)
+    held = assignment(before, store)
+    assert held["row"].min() == 23 * 24

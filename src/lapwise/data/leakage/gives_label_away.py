@@ -104,18 +104,21 @@ def _score(feature: pl.Series, targets: list[pl.Series]) -> float:
     best = 0.5
     if ordered.dtype.is_numeric() or ordered.dtype == pl.Boolean:
         ordered = ordered.cast(pl.Float64).fill_nan(None)
-        filled = [ordered]
-        if ordered.null_count():
+        known = ordered.rank("average")
+        ranks = [known]
+        missing = ordered.null_count()
+        if missing:
             # A null may stand for either end: a landing time is null when the flight was cancelled.
-            filled = [ordered.fill_null(float("-inf")), ordered.fill_null(float("inf"))]
-        ranks = [one.rank("average") for one in filled]
+            above = len(ordered) - missing
+            ranks = [
+                (known + missing).fill_null((missing + 1) / 2),
+                known.fill_null(above + (missing + 1) / 2),
+            ]
         best = max(abs(_auc(rank, target) - 0.5) + 0.5 for rank in ranks for target in targets)
-        bins = (ordered.rank("average") * (_BINS / max(len(ordered), 1))).floor()
+        bins = (known * (_BINS / max(len(ordered), 1))).floor()
     else:
         bins = feature if feature.dtype in (pl.String, pl.Categorical) else feature.hash()
-    return max(
-        best, *(_auc(_mean_out_of_fold(bins, target).rank("average"), target) for target in targets)
-    )
+    return max(best, *(_auc_out_of_fold(bins, target) for target in targets))
 
 
 def _auc(ranks: pl.Series, target: pl.Series) -> float:
@@ -133,8 +136,11 @@ def _auc(ranks: pl.Series, target: pl.Series) -> float:
     return above / (yes * no)
 
 
-def _mean_out_of_fold(values: pl.Series, target: pl.Series) -> pl.Series:
-    """Return for each row the mean target of its value in the other folds, drawn to the mean."""
+def _auc_out_of_fold(values: pl.Series, target: pl.Series) -> float:
+    """Return the AUC of each row's mean target of its value in the other folds, drawn to the mean.
+
+    Rows of one value in one fold have one mean, so yes and no are counted by it, not ranked by row.
+    """
     frame = pl.DataFrame({"value": values, "target": target.cast(pl.Float64)}).with_columns(
         fold=pl.int_range(pl.len()) % _FOLDS
     )
@@ -144,12 +150,19 @@ def _mean_out_of_fold(values: pl.Series, target: pl.Series) -> pl.Series:
     total = each.group_by("value").agg(
         pl.col("sum").sum().alias("all_sum"), pl.col("rows").sum().alias("all_rows")
     )
-    others = each.join(total, on="value", nulls_equal=True).select(
-        "value",
-        "fold",
+    others = each.join(total, on="value", nulls_equal=True).with_columns(
         mean=(pl.col("all_sum") - pl.col("sum") + target.mean())
         / (pl.col("all_rows").cast(pl.Float64) - pl.col("rows") + 1),
     )
-    return frame.join(
-        others, on=["value", "fold"], how="left", nulls_equal=True, maintain_order="left"
-    )["mean"]
+    if target.dtype != pl.Boolean:
+        means = frame.join(
+            others, on=["value", "fold"], how="left", nulls_equal=True, maintain_order="left"
+        )["mean"]
+        return _auc(means.rank("average"), target)
+    counts = others.group_by("mean").agg(pl.col("sum").sum(), pl.col("rows").sum()).sort("mean")
+    yes = counts["sum"]
+    no = counts["rows"].cast(pl.Float64) - yes
+    if not yes.sum() or not no.sum():
+        return 0.5
+    below = no.cum_sum() - no / 2  # of equal means, half are below
+    return float((yes * below).sum()) / (float(yes.sum()) * float(no.sum()))

@@ -73,7 +73,7 @@ def freeze(
         )
     rows = inside.select("row", "part").sort("row")
     if previous is not None:
-        _check_forward(rows, previous, store)
+        _check_forward(inside, previous, store)
     buffer = io.BytesIO()
     rows.rechunk().write_parquet(buffer, compression="zstd")
     blob = store.blobs.put(buffer.getvalue())
@@ -101,14 +101,20 @@ def _check_forward(rows: pl.DataFrame, previous: Split, store: Store) -> None:
     """Refuse test rows that an earlier lap trained or chose on.
 
     From test to validation to train is forward: examples age. A row that an earlier model trained
-    on, or that a threshold was chosen on, tells nothing new about it.
+    on, or that a threshold was chosen on, tells nothing new about it. Where the lap before had a
+    longest training part, what is older than it has trained laps before that one.
     """
     text = pl.col("row").cast(pl.String)
-    before = assignment(previous, store).with_columns(text)
     tested = rows.filter(pl.col("part") == "test").with_columns(text)
+    before = assignment(previous, store).with_columns(text)
     moved = tested.join(before.filter(pl.col("part") != "test"), on="row", how="inner")
+    begin = next(part.start for part in previous.parts if part.name == "train")
+    if begin is not None:
+        older = tested.filter(pl.col("time").to_physical() < begin)
+        moved = pl.concat([moved, older.with_columns(part_right=pl.lit("train"))])
     if moved.is_empty():
         return
+    moved = moved.sort("row")
     counts = dict(moved.group_by("part_right").len().sort("part_right").iter_rows())
     parts = {part.name: part for part in previous.parts}
     start, end = parts["test"].start, parts["test"].end

@@ -33,7 +33,11 @@ class TimeSplit:
 
         train ... | embargo | validation | embargo | test | embargo | as_of
 
-    If all three durations are whole days, the parts begin and end at midnight UTC.
+    With ``train="120d"`` only the newest 120 days of the past train: examples before them are not
+    looked at, nor are their features computed. A world that changes is learnt from its recent past,
+    and what a lap costs no longer grows with the years.
+
+    If all durations are whole days, the parts begin and end at midnight UTC.
     A row is in a part if its time is inside and, for train and validation, its label was known
     before the next part's first instant.
 
@@ -41,6 +45,7 @@ class TimeSplit:
         validation: how long the validation part is.
         test: how long the test part is.
         embargo: the gap; at least the time after which 99 in 100 labels are known.
+        train: how long the training part is at most; empty: as long as there are examples.
 
     Raises:
         DeclarationError: a part has no length, or something is not a duration.
@@ -52,11 +57,15 @@ class TimeSplit:
     validation: str
     test: str
     embargo: str = "0s"
+    train: str = ""
 
     def __post_init__(self) -> None:
         """Check the declaration."""
         parse_duration(self.embargo)
-        for name, text in (("validation", self.validation), ("test", self.test)):
+        parts = {"validation": self.validation, "test": self.test}
+        if self.train:
+            parts["train"] = self.train
+        for name, text in parts.items():
             if parse_duration(text) <= 0:
                 raise DeclarationError(f"the {name} part must last", value=text, expected="'7d'")
 
@@ -64,6 +73,10 @@ class TimeSplit:
     def columns(self) -> tuple[str, ...]:
         """Return the columns of examples that the split needs besides row, time and label."""
         return ()
+
+    def since(self, as_of: int) -> int | None:
+        """Return the first instant whose examples the split looks at; None: all are looked at."""
+        return boundaries(self, as_of)[0][0]
 
     def assign(
         self,
@@ -86,6 +99,8 @@ class TimeSplit:
         from lapwise.data.splits.assignment import freeze
 
         train, validation, test = boundaries(self, as_of)
+        if train[0] is not None:  # the same split, whether or not earlier examples were given
+            examples = examples.filter(pl.col("time").to_physical() >= train[0])
         self._check_embargo(examples, end=test[1])
         time, known = pl.col("time").to_physical(), pl.col("label_known").to_physical()
         part = (
@@ -106,7 +121,7 @@ class TimeSplit:
             parted,
             store,
             kind="time",
-            bounds=((None, train[1]), validation, test),
+            bounds=(train, validation, test),
             embargo=parse_duration(self.embargo),
             previous=previous,
         )
@@ -135,14 +150,19 @@ class TimeSplit:
             f" {DELAY_QUANTILE:.0%} of labels are known",
             value=self.embargo,
             expected=f"at least {enough}",
-            fix=f'lw.TimeSplit(validation="{self.validation}", test="{self.test}", embargo="{enough}")',
+            fix="lw.TimeSplit("
+            + (f'train="{self.train}", ' if self.train else "")
+            + f'validation="{self.validation}", test="{self.test}", embargo="{enough}")',
         )
 
 
 def boundaries(
     split: TimeSplit, as_of: int
-) -> tuple[tuple[None, int], tuple[int, int], tuple[int, int]]:
-    """Return start and end of train, validation and test, in microseconds; starts are inclusive."""
+) -> tuple[tuple[int | None, int], tuple[int, int], tuple[int, int]]:
+    """Return start and end of train, validation and test, in microseconds; starts are inclusive.
+
+    The start of train is None if all of the past trains.
+    """
     embargo = parse_duration(split.embargo)
     end = as_of - embargo
     if _whole_days(split):
@@ -150,9 +170,12 @@ def boundaries(
     start = end - parse_duration(split.test)
     before = start - embargo
     first = before - parse_duration(split.validation)
-    return (None, first - embargo), (first, before), (start, end)
+    until = first - embargo
+    begin = until - parse_duration(split.train) if split.train else None
+    return (begin, until), (first, before), (start, end)
 
 
 def _whole_days(split: TimeSplit) -> bool:
-    durations = map(parse_duration, (split.validation, split.test, split.embargo))
+    declared = (split.train, split.validation, split.test, split.embargo)
+    durations = (parse_duration(text) for text in declared if text)
     return all(duration % _DAY == 0 for duration in durations)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from lapwise.loop.recipe import Categories
-from lapwise.loop.steps.parts import in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapwise.core.model import FeatureFrame, Split
-    from lapwise.store.model import Store
+    from lapwise.core.digest import Digest
+    from lapwise.loop.steps.parts import Rows
 
 __all__ = ["categories_of"]
 
@@ -21,17 +20,13 @@ _MOST = 10_000
 
 
 def categories_of(
-    examples: pl.DataFrame,
-    split: Split,
-    frame: FeatureFrame,
+    of: Sequence[Digest],  # noqa: ARG001 - part of the key: it names the rows
     features: Sequence[str],
-    row: str,
     *,
-    store: Store,
+    rows: Rows,
 ) -> list[Categories]:
     """Return the sorted values of each text feature in the training rows."""
-    rows = in_parts(examples, split, frame, row=row, store=store)
-    train = rows.filter(pl.col("part") == "train")
+    train = rows().filter(pl.col("part") == "train")
     found = []
     for name in features:
         if train.schema[name] in (pl.String, pl.Categorical, pl.Enum):

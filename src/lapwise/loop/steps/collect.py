@@ -21,13 +21,17 @@ def collect(
     examples: Examples,
     digests: Sequence[str],  # noqa: ARG001 - part of the key: they name the versions
     as_of: int,
+    since: int | None,
     carry: Sequence[str],
     *,
     versions: Mapping[str, DatasetVersion],
     store: Store,
 ) -> pl.DataFrame:
-    """Return the examples that were predicted before ``as_of``, with labels as known by then."""
-    return build_examples(examples, versions, store, as_of=as_of, carry=carry)
+    """Return the examples that were predicted before ``as_of``, with labels as known by then.
+
+    Those before ``since`` are in no part, and left out.
+    """
+    return build_examples(examples, versions, store, as_of=as_of, since=since, carry=carry)
 
 
 def divide(

@@ -10,14 +10,15 @@ import polars as pl
 from lapwise.core.ids import new_id
 from lapwise.core.model import Lineage, ModelVersion
 from lapwise.loop.steps.fit import fit
-from lapwise.loop.steps.parts import in_parts, task_of, training_frame
+from lapwise.loop.steps.parts import task_of, training_frame
+from lapwise.loop.steps.threads import limited
 from lapwise.registry import load, model_inputs, package
 from lapwise.registry.formats.estimator import raw_scores, shaped
 
 if TYPE_CHECKING:
     from lapwise.core.digest import Digest
-    from lapwise.core.model import FeatureFrame, Split
     from lapwise.core.protocols import Progress
+    from lapwise.loop.steps.parts import Rows
     from lapwise.registry import Packaged
     from lapwise.store.model import Store
 
@@ -26,23 +27,20 @@ __all__ = ["draft", "package_model", "score_baseline", "score_version"]
 
 def package_model(
     model: object,
-    examples: pl.DataFrame,
-    split: Split,
-    frame: FeatureFrame,
+    of: Sequence[Digest],  # noqa: ARG001 - part of the key: it names the rows
     features: Sequence[str],
     trusted: Sequence[str],
-    row: str,
     *,
+    rows: Rows,
     store: Store,
     progress: Progress,
 ) -> Packaged:
     """Package the candidate, with parity proven on the validation rows."""
-    rows = in_parts(examples, split, frame, row=row, store=store)
-    validation = rows.filter(pl.col("part") == "validation")
+    validation = rows().filter(pl.col("part") == "validation")
     return package(
         model,
         inputs=model_inputs(validation, features),
-        task=task_of(rows["label"]),
+        task=task_of(validation["label"]),
         store=store,
         trusted=tuple(trusted),
         progress=progress,
@@ -52,38 +50,36 @@ def package_model(
 def score_version(
     digest: Digest,  # noqa: ARG001 - part of the key, with serving: they name the version
     serving: str,  # noqa: ARG001
-    examples: pl.DataFrame,
-    split: Split,
-    frame: FeatureFrame,
+    of: Sequence[Digest],  # noqa: ARG001 - part of the key: it names the rows
     row: str,
     *,
     version: ModelVersion,
+    rows: Rows,
     store: Store,
 ) -> pl.DataFrame:
     """Return ``row``, ``part`` and ``score`` of a packaged model, on validation and test."""
-    rows = in_parts(examples, split, frame, row=row, store=store)
-    judged = rows.filter(pl.col("part") != "train")
-    return _scored(judged, load(version, store).predict(judged), row=row)
+    judged = rows().filter(pl.col("part") != "train")
+    return _scored(judged, load(version, store.blobs).predict(judged), row=row)
 
 
 def score_baseline(
     function: Callable[..., Any],
-    examples: pl.DataFrame,
-    split: Split,
-    frame: FeatureFrame,
+    of: Sequence[Digest],  # noqa: ARG001 - part of the key: it names the rows
     inputs: Sequence[str],
     seed: int,
     row: str,
     *,
-    store: Store,
+    rows: Rows,
+    threads: int = 0,
 ) -> pl.DataFrame:
     """Train the baseline on the plain inputs and score with it, as :func:`score_version`."""
-    rows = in_parts(examples, split, frame, row=row, store=store)
-    train = training_frame(rows, "train", inputs, row=row)
-    validation = training_frame(rows, "validation", inputs, row=row)
-    model = fit(function, train=train, validation=validation, params={}, seed=seed)
-    judged = rows.filter(pl.col("part") != "train")
-    task = task_of(rows["label"])
+    known = rows()
+    train = training_frame(known, "train", inputs, row=row)
+    validation = training_frame(known, "validation", inputs, row=row)
+    with limited(threads):
+        model = fit(function, train=train, validation=validation, params={}, seed=seed)
+    judged = known.filter(pl.col("part") != "train")
+    task = task_of(known["label"])
     scores = raw_scores(model, model_inputs(judged, inputs), task=task)
     return _scored(judged, shaped(scores, task=task, rows=judged.height), row=row)
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from lapwise.core.errors import StepError
 from lapwise.loop.model import Params
-from lapwise.loop.steps.parts import in_parts, training_frame
+from lapwise.loop.steps.parts import training_frame
+from lapwise.loop.steps.threads import limited, threads_in_use
 from lapwise.tracking import start_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import polars as pl
-
     from lapwise.core.digest import Digest
-    from lapwise.core.model import FeatureFrame, KeyPart, Scalar, Split
+    from lapwise.core.model import KeyPart, Scalar
     from lapwise.loop.model import Frame, Threshold
+    from lapwise.loop.steps.parts import Rows
     from lapwise.store.model import Store
 
 __all__ = ["fit", "train_again", "train_in_run"]
@@ -57,9 +57,7 @@ def fit(
 
 
 def train_again(
-    examples: pl.DataFrame,
-    split: Split,
-    frame: FeatureFrame,
+    of: Sequence[Digest],  # noqa: ARG001 - part of the key: it names the rows
     function: Callable[..., Any],
     params: Mapping[str, Scalar],
     seed: int,
@@ -67,23 +65,36 @@ def train_again(
     row: str,
     decide: Threshold | None,  # noqa: ARG001 - part of the key: one version, one threshold
     *,
-    store: Store,
-) -> object:
-    """Return the model that the page trains on these examples."""
-    rows = in_parts(examples, split, frame, row=row, store=store)
-    return fit(
-        function,
-        train=training_frame(rows, "train", features, row=row),
-        validation=training_frame(rows, "validation", features, row=row),
-        params=params,
-        seed=seed,
-    )
+    rows: Rows,
+    threads: int = 0,
+) -> tuple[object, int]:
+    """Return the model that the page trains on these examples, and with how many threads it did.
+
+    Args:
+        of: names the rows: the digests of examples, split and features.
+        function: the page's training function.
+        params: its parameters.
+        seed: its seed.
+        features: the columns that it sees.
+        row: the column that names an example.
+        decide: how a score becomes a decision.
+        rows: the rows in parts, with features.
+        threads: how many threads numerical libraries may use; 0: as many as they will.
+    """
+    known = rows()
+    with limited(threads):
+        model = fit(
+            function,
+            train=training_frame(known, "train", features, row=row),
+            validation=training_frame(known, "validation", features, row=row),
+            params=params,
+            seed=seed,
+        )
+        return model, threads or threads_in_use()
 
 
 def train_in_run(
-    examples: pl.DataFrame,
-    split: Split,
-    frame: FeatureFrame,
+    of: Sequence[Digest],
     function: Callable[..., Any],
     params: Mapping[str, Scalar],
     seed: int,
@@ -91,14 +102,18 @@ def train_in_run(
     row: str,
     decide: Threshold | None,
     *,
+    rows: Rows,
+    threads: int = 0,
     experiment: str,
     lap: str,
     datasets: tuple[KeyPart, ...],
+    split: Digest,
+    frame: Digest,
     code: Digest,
     store: Store,
     root: Path,
-) -> tuple[object, str]:
-    """Train as :func:`train_again`, in a run of its own; return the model and the run's id.
+) -> tuple[object, str, int]:
+    """Train as :func:`train_again`, in a run of its own; return the model, the run's id, threads.
 
     What comes after ``*`` says where it is recorded, and cannot change the model.
     """
@@ -110,11 +125,11 @@ def train_in_run(
         seed=seed,
         lap=lap,
         datasets=datasets,
-        split=split.digest,
-        frame=frame.digest,
+        split=split,
+        frame=frame,
         code=code,
     ) as run:
-        model = train_again(
-            examples, split, frame, function, params, seed, features, row, decide, store=store
+        model, used = train_again(
+            of, function, params, seed, features, row, decide, rows=rows, threads=threads
         )
-    return model, run.id
+    return model, run.id, used

@@ -14,15 +14,16 @@ import polars as pl
 
 from lapwise.core.clock import MachineClock
 from lapwise.core.errors import ModelError
-from lapwise.loop.steps.parts import in_parts
 from lapwise.registry import model_inputs
 from lapwise.serving import infer_body, probe_latency
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from lapwise.core.digest import Digest
     from lapwise.core.evidence import LatencyProbe
-    from lapwise.core.model import FeatureFrame, ModelVersion, Split
-    from lapwise.store.model import Store
+    from lapwise.core.model import ModelVersion
+    from lapwise.loop.steps.parts import Rows
 
 __all__ = ["measure_latency"]
 
@@ -34,25 +35,32 @@ _START = 60.0
 def measure_latency(
     digest: Digest,  # noqa: ARG001 - part of the key, with serving: they name the version
     serving: str,  # noqa: ARG001
-    examples: pl.DataFrame,
-    split: Split,
-    frame: FeatureFrame,
-    row: str,
+    of: Sequence[Digest],  # noqa: ARG001 - part of the key: it names the rows
     *,
     version: ModelVersion,
-    store: Store,
+    rows: Rows,
     url: str,
     blobs: str,
+    quiet: Callable[[], object] = lambda: None,
 ) -> LatencyProbe:
     """Start the model as it would be served, ask it one test row at a time, and stop it.
 
     Of three rounds the fastest counts: whatever else this machine does can only add to the time.
 
+    Args:
+        digest: with ``serving``, names the model.
+        serving: the form that answers.
+        of: names the rows: the digests of examples, split and features.
+        version: the model.
+        rows: the rows in parts, with features.
+        url: the store's database.
+        blobs: the store's blobs.
+        quiet: called when the process is ready; returns when nothing works beside it any more.
+
     Raises:
         ModelError: the process does not come up; the error says what it printed.
     """
-    rows = in_parts(examples, split, frame, row=row, store=store)
-    test = rows.filter(pl.col("part") == "test").head(_ROWS)
+    test = rows().filter(pl.col("part") == "test").head(_ROWS)
     inputs = model_inputs(test, version.signature.inputs)
     bodies = [infer_body(inputs[at]) for at in range(inputs.height)]
     with TemporaryDirectory(prefix="lapwise-") as folder:
@@ -68,6 +76,7 @@ def measure_latency(
             )
         try:
             port = _port(process, home)
+            quiet()
             path = f"/v2/models/{version.model}/infer"
             rounds = [
                 probe_latency(("127.0.0.1", port), path, bodies, serving=version.serving)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     from lapwise.core.model import FeatureFrame, Split
     from lapwise.store.model import Store
 
-__all__ = ["in_parts", "task_of", "training_frame"]
+__all__ = ["Rows", "in_parts", "task_of", "training_frame"]
+
+Rows: TypeAlias = Callable[[], pl.DataFrame]
+"""Gives what :func:`in_parts` gave for one lap, without reading and joining it again. A step takes
+it beside the digests of the three results that it comes from, which are in the step's key."""
 
 
 def in_parts(

@@ -2,88 +2,48 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from lapwise.core.clock import MachineClock
 from lapwise.core.evidence import Reproduction
-from lapwise.core.model import KeyPart
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from lapwise.core.model import KeyPart
+    from lapwise.loop.steps.rehearsal import Rehearsal
 
 __all__ = ["reproduce"]
 
 
 def reproduce(
-    made: Sequence[KeyPart], versions: Sequence[str], *, as_of: int, origin: str, root: Path
+    made: Sequence[KeyPart],
+    versions: Sequence[str],  # noqa: ARG001 - part of the key: ids of what both trainings read
+    *,
+    rehearsal: Callable[[], Rehearsal | None],
 ) -> Reproduction:
-    """Go through examples, split, features and train again; name the first that differs.
-
-    The fresh process has another hash seed, no step cache, and reads the page anew. It has as many
-    threads as this one: gradient boosting sums in another order with another number of them.
+    """Hear what a second training gave; name the first step that gave something else.
 
     Args:
         made: digest of the result of each step, in order, as the lap made them.
         versions: ids of the dataset versions that it read.
-        as_of: the world's time that the lap saw.
-        origin: the page, as ``FILE:NAME``.
-        root: the project's folder.
+        rehearsal: gives the process, which may have started long ago; None if there can be none.
     """
     last = made[-1].digest
-    if not origin:
+    process = rehearsal()
+    if process is None:
         missing = "the loop was not read from a file, so no fresh process can read it"
         return Reproduction(equal=False, first=last, second="", seconds=0.0, error=missing)
-    clock = MachineClock()
-    started = clock.monotonic()
-    seed = "1" if os.environ.get("PYTHONHASHSEED") == "0" else "0"
-    # The child's standard input ends when this process does, however it ends.
-    ended, held = os.pipe()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "lapwise.loop.rehearse", origin, str(as_of), *versions],
-            cwd=root,
-            env={**os.environ, **_threads(), "PYTHONHASHSEED": seed},
-            stdin=ended,
-            capture_output=True,
-            check=False,
-        )
-    finally:
-        os.close(ended)
-        os.close(held)
-    seconds = clock.monotonic() - started
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
+    again = process.result()
+    if again.error:
         return Reproduction(
-            equal=False,
-            first=last,
-            second="",
-            seconds=seconds,
-            error=lines[-1] if lines else f"the process ended with {done.returncode}",
+            equal=False, first=last, second="", seconds=again.seconds, error=again.error
         )
-    again = msgspec.json.decode(done.stdout.splitlines()[-1], type=list[KeyPart])
     differing = [
-        one.name for one, other in zip(made, again, strict=True) if one.digest != other.digest
+        one.name for one, other in zip(made, again.made, strict=True) if one.digest != other.digest
     ]
     return Reproduction(
         equal=not differing,
         first=last,
-        second=again[-1].digest,
-        seconds=seconds,
+        second=again.made[-1].digest,
+        seconds=again.seconds,
         divergence=differing[0] if differing else "",
     )
-
-
-def _threads() -> dict[str, str]:
-    """Return the environment of a process with this one's number of OpenMP threads."""
-    if "sklearn" not in sys.modules:
-        return {}
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
-
-    found = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"]
-    return {"OMP_NUM_THREADS": str(min(found))} if found else {}
