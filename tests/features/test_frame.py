@@ -114,7 +114,7 @@ def test_equal_input_gives_equal_bytes(store: Store) -> None:
 def test_a_definition_outlives_its_page(store: Store) -> None:
     """Kept definitions compute the same features without the code that declared them."""
     frame = built(store)
-    loaded: list[Feature] = [load_definition(part.digest, store) for part in frame.views]
+    loaded: list[Feature] = [load_definition(part.digest, store.records) for part in frame.views]
     assert [definition_digest(one) for one in loaded if not isinstance(one, str)] == [
         part.digest for part in frame.views
     ]
@@ -122,7 +122,7 @@ def test_a_definition_outlives_its_page(store: Store) -> None:
     again = compute(examples(), loaded, time="time", tables=tables)
     assert_frame_equal(again, compute(examples(), FEATURES, time="time", tables=tables))
     with pytest.raises(NotFoundError):
-        load_definition("0" * 64, store)
+        load_definition("0" * 64, store.records)
 
 
 @pytest.mark.parametrize(

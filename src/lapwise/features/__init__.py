@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lapwise.features.demand import OnDemand, on_demand, prove_elementwise
     from lapwise.features.frame import build_frame, compute, feature_names, read_frame
     from lapwise.features.join import point_in_time
+    from lapwise.features.lookup import OnlineLookup
     from lapwise.features.model import (
         Aggregate,
         FeatureView,
@@ -29,13 +30,24 @@ if TYPE_CHECKING:
         view_definition,
         view_digest,
     )
+    from lapwise.features.online import Materialized, OnlineStore, Pushed
+    from lapwise.features.parity import Difference, Parity, compare
+    from lapwise.features.state import ViewStats
 
 __all__ = [
     "Aggregate",
+    "Difference",
     "FeatureView",
+    "Materialized",
     "OnDemand",
+    "OnlineLookup",
+    "OnlineStore",
+    "Parity",
+    "Pushed",
     "ViewDefinition",
+    "ViewStats",
     "build_frame",
+    "compare",
     "compute",
     "count",
     "definition_digest",
@@ -59,8 +71,16 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "Difference": "parity",
+    "Materialized": "online",
     "OnDemand": "demand",
+    "OnlineLookup": "lookup",
+    "OnlineStore": "online",
+    "Parity": "parity",
+    "Pushed": "online",
+    "ViewStats": "state",
     "build_frame": "frame",
+    "compare": "parity",
     "compute": "frame",
     "definition_digest": "definition",
     "feature_names": "frame",

@@ -9,7 +9,7 @@ from lapwise.core.digest import Digest
 from lapwise.core.errors import NotFoundError
 from lapwise.features.demand import OnDemand, OnDemandDefinition
 from lapwise.features.model import FeatureView, ViewDefinition, view_definition, view_digest
-from lapwise.store.model import Store
+from lapwise.store.model import RecordSource, Store
 
 __all__ = ["definition_digest", "keep_definition", "load_definition"]
 
@@ -32,7 +32,7 @@ def keep_definition(feature: FeatureView | OnDemand, store: Store) -> Digest:
     return digest
 
 
-def load_definition(digest: Digest, store: Store) -> FeatureView | OnDemand:
+def load_definition(digest: Digest, records: RecordSource) -> FeatureView | OnDemand:
     """Return a view or on-demand features as they were declared.
 
     A view's table comes back without its source, which is no part of what the view means.
@@ -42,9 +42,9 @@ def load_definition(digest: Digest, store: Store) -> FeatureView | OnDemand:
         DeclarationError: an on-demand expression is not element-wise.
     """
     try:
-        view = cast("ViewDefinition", store.records.get(_VIEW, digest, ViewDefinition))
+        view = cast("ViewDefinition", records.get(_VIEW, digest, ViewDefinition))
     except NotFoundError:
-        found = store.records.get(_ON_DEMAND, digest, OnDemandDefinition)
+        found = records.get(_ON_DEMAND, digest, OnDemandDefinition)
         return OnDemand.of(cast("OnDemandDefinition", found))
     table = Table(view.table, view.table, key=view.key, event=view.event, known=view.known)
     return FeatureView(view.name, table, view.by, dict(view.features))

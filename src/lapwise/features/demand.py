@@ -18,7 +18,7 @@ from lapwise.features.elementwise import check_elementwise, columns_of, serializ
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["OnDemand", "OnDemandDefinition", "on_demand", "prove_elementwise"]
+__all__ = ["OnDemand", "OnDemandDefinition", "differs", "on_demand", "prove_elementwise"]
 
 
 class OnDemandDefinition(Record, frozen=True, kw_only=True):
@@ -184,9 +184,9 @@ def prove_elementwise(features: OnDemand, sample: pl.DataFrame) -> None:
             expected=str(whole.schema),
         )
     for name in features.outputs:
-        differs = _differs(whole[name], rows[name])
-        if differs.any():
-            place = differs.arg_max() or 0
+        unequal = differs(whole[name], rows[name])
+        if unequal.any():
+            place = unequal.arg_max() or 0
             raise FeatureError(
                 f"on-demand feature '{features.name}.{name}' depends on other rows: "
                 f"row {place} alone gives {rows[name][place]!r}",
@@ -195,7 +195,7 @@ def prove_elementwise(features: OnDemand, sample: pl.DataFrame) -> None:
             )
 
 
-def _differs(first: pl.Series, second: pl.Series) -> pl.Series:
+def differs(first: pl.Series, second: pl.Series) -> pl.Series:
     """Return where two columns differ in a bit; NaN equals NaN, -0.0 does not equal 0.0."""
     unequal = first.ne_missing(second)
     if first.dtype.is_float():

@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from lapwise.core.errors import FeatureError
 from lapwise.features.kernel import Int64
 
-__all__ = ["FixedPoint", "check_squares", "exact_window_sum", "to_fixed_point"]
+__all__ = ["FixedPoint", "check_squares", "exact_window_sum", "in_quanta", "to_fixed_point"]
 
 FLOAT_QUANTUM = 2.0**-16
 SUM_BITS = 62
@@ -46,17 +48,33 @@ def to_fixed_point(column: pl.Series, quantum: float | None, where: str) -> Fixe
     Raises:
         FeatureError: a value is too large for its quantum.
     """
-    step = quantum or (FLOAT_QUANTUM if column.dtype.is_float() else 1.0)
+    if column.dtype.is_float():
+        return in_quanta(column.cast(pl.Float64).fill_null(0.0).to_numpy(), quantum, where)
+    return in_quanta(_integers(column).fill_null(0).to_numpy(), quantum, where)
+
+
+def in_quanta(numbers: NDArray[Any], quantum: float | None, where: str) -> FixedPoint:
+    """Return float64, int64 or uint64 numbers in quanta, as :func:`to_fixed_point` does.
+
+    Args:
+        numbers: the values, 0 where there is no observation.
+        quantum: the declared quantum, or None for the default of the type.
+        where: the view, feature and column, for the error.
+
+    Raises:
+        FeatureError: a value is too large for its quantum.
+    """
+    floating = numbers.dtype.kind == "f"
+    step = quantum or (FLOAT_QUANTUM if floating else 1.0)
     exponent = _exponent(step)
-    largest = _largest(column)
+    largest = max(-numbers.min().item(), numbers.max().item()) if numbers.size else 0
     if not largest < 2.0 ** (SUM_BITS + exponent):
         raise _too_large(largest, step, SUM_BITS, where)
-    if column.dtype.is_float():
-        scaled = np.ldexp(column.cast(pl.Float64).fill_null(0.0).to_numpy(), -exponent)
-        values = np.rint(scaled).astype(np.int64)
+    if floating:
+        values = np.rint(np.ldexp(numbers, -exponent)).astype(np.int64)
     else:
-        values = _shift(_integers(column).fill_null(0).to_numpy(), exponent)
-    size = int(np.abs(values).max()) if values.size else 0
+        values = _shift(numbers, exponent)
+    size = max(-int(values.min()), int(values.max())) if values.size else 0
     return FixedPoint(values, step, size)
 
 
@@ -85,15 +103,6 @@ def _too_large(largest: float, quantum: float, bits: int, where: str) -> Feature
         expected=f"magnitudes below 2**{bits + exponent}",
         fix=fix,
     )
-
-
-def _largest(column: pl.Series) -> float:
-    """Return the greatest magnitude, exact: an int (which a float may be) for whole numbers."""
-    numbers = column.cast(pl.Float64) if column.dtype.is_float() else _integers(column)
-    low, high = numbers.min(), numbers.max()
-    if low is None or high is None:
-        return 0.0
-    return max(-low, high)  # type: ignore[operator, return-value]
 
 
 def _integers(column: pl.Series) -> pl.Series:

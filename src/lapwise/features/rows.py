@@ -10,7 +10,7 @@ import polars as pl
 from lapwise.core.errors import DataError, FeatureError
 from lapwise.features.model import Aggregate, FeatureView
 
-__all__ = ["Rows", "entity_columns", "microseconds", "read", "rows_of"]
+__all__ = ["Rows", "check_table", "entity_columns", "microseconds", "read", "rows_of", "selection"]
 
 _COUNTABLE = (pl.Boolean, pl.Duration)
 
@@ -70,6 +70,20 @@ def rows_of(view: FeatureView, tables: Mapping[str, pl.LazyFrame], examples: pl.
         )
     source = tables[table.name]
     schema = _schema(source, table.name)
+    check_table(view, schema, examples)
+    key = [f"key:{column}" for column in table.key]
+    by = [f"by:{column}" for column in view.by]
+    scan = source.select(selection(view, schema).values())
+    return Rows(scan, key, by, {column: schema[column] for column in view.columns})
+
+
+def check_table(view: FeatureView, schema: pl.Schema, examples: pl.Schema) -> None:
+    """Check that a view fits the columns of its table and of the examples.
+
+    Raises:
+        FeatureError: a column is missing, or of a type that the view cannot use.
+    """
+    table = view.table
     for column in (*table.key, table.event, table.known, *view.by, *view.columns):
         if column not in schema:
             raise _missing(view, column, f"table '{table.name}'", schema)
@@ -83,16 +97,19 @@ def rows_of(view: FeatureView, tables: Mapping[str, pl.LazyFrame], examples: pl.
     for column in table.key:
         if schema[column].is_nested() or schema[column] == pl.Object:
             raise _wrong_type(view, column, schema[column], "a plain type, as it orders rows")
-    key = [f"key:{column}" for column in table.key]
-    by = [f"by:{column}" for column in view.by]
-    scan = source.select(
-        microseconds(table.known, schema, f"view '{view.name}'").alias("__known"),
-        microseconds(table.event, schema, f"view '{view.name}'").alias("__event"),
-        *(_text(pl.col(name), schema[name]).alias(f"key:{name}") for name in table.key),
-        *(_text(pl.col(name), schema[name]).alias(f"by:{name}") for name in view.by),
-        *(pl.col(name).alias(value_name(name)) for name in view.columns),
-    )
-    return Rows(scan, key, by, {column: schema[column] for column in view.columns})
+
+
+def selection(view: FeatureView, schema: pl.Schema) -> dict[str, pl.Expr]:
+    """Return what makes a view's rows of its table's columns, by the names in :class:`Rows`."""
+    table = view.table
+    chosen = {
+        "__known": microseconds(table.known, schema, f"view '{view.name}'"),
+        "__event": microseconds(table.event, schema, f"view '{view.name}'"),
+        **{f"key:{name}": _text(pl.col(name), schema[name]) for name in table.key},
+        **{f"by:{name}": _text(pl.col(name), schema[name]) for name in view.by},
+        **{value_name(name): pl.col(name) for name in view.columns},
+    }
+    return {name: expression.alias(name) for name, expression in chosen.items()}
 
 
 def read(scan: pl.LazyFrame, table: str, *, whole: bool) -> pl.DataFrame:

@@ -1,0 +1,1 @@
+"""One detector a file: a frozen noun of the page, and how it judges a window of days."""
