@@ -13,7 +13,7 @@ from itertools import takewhile
 
 from benchmarks.machine import facts
 
-NAMES = ("lap", "pipeline", "tracking", "features")
+NAMES = ("lap", "pipeline", "tracking", "features", "serving")
 
 
 def main(argv: list[str]) -> None:

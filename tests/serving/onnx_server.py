@@ -31,7 +31,7 @@ class OnnxScorer:
 def main(model: Path, version: Path, port_file: Path) -> None:
     """Serve until stopped; the port file appears once requests are answered."""
     record = msgspec.json.decode(version.read_bytes(), type=ModelVersion)
-    app = InferenceApp(record, OnnxScorer(model))
+    app = InferenceApp.of_version(record, OnnxScorer(model))
 
     def announce(_host: str, port: int) -> None:
         complete = port_file.with_suffix(".part")

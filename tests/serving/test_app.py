@@ -70,7 +70,7 @@ def infer(app: InferenceApp, inputs: list[Any], **more: Any) -> httpx.Response:
 
 @pytest.fixture
 def app() -> InferenceApp:
-    return InferenceApp(make_version(), Formula())
+    return InferenceApp.of_version(make_version(), Formula())
 
 
 # ── what never changes ──────────────────────────────────────────────────────────────────────────
@@ -129,7 +129,7 @@ def test_the_model_sees_columns_in_the_signatures_order_and_types() -> None:
     model = Formula()
     infinite = tensor("distance", "FP64", [1e300, 3])
     inputs = [tensor("extra", "FP32", [1, 2]), *reversed(flight(distance=infinite))]
-    assert infer(InferenceApp(make_version(), model), inputs).status_code == 200
+    assert infer(InferenceApp.of_version(make_version(), model), inputs).status_code == 200
     assert list(model.columns) == ["distance", "hour", "carrier"]
     assert [str(values.dtype) for values in model.columns.values()] == [
         "float32",
@@ -152,7 +152,9 @@ def test_the_model_sees_columns_in_the_signatures_order_and_types() -> None:
 )
 def test_a_column_may_be_nested_or_flat_and_of_any_number(hour: Any) -> None:
     model = Formula()
-    assert infer(InferenceApp(make_version(), model), flight(hour=hour)).status_code == 200
+    assert (
+        infer(InferenceApp.of_version(make_version(), model), flight(hour=hour)).status_code == 200
+    )
     assert model.columns["hour"][0] == 7
     assert np.isnan(model.columns["hour"][1])
 
@@ -160,7 +162,9 @@ def test_a_column_may_be_nested_or_flat_and_of_any_number(hour: Any) -> None:
 def test_booleans_are_numbers() -> None:
     model = Formula()
     hour = tensor("hour", "BOOL", [True, False])
-    assert infer(InferenceApp(make_version(), model), flight(hour=hour)).status_code == 200
+    assert (
+        infer(InferenceApp.of_version(make_version(), model), flight(hour=hour)).status_code == 200
+    )
     assert model.columns["hour"].tolist() == [1.0, 0.0]
 
 
@@ -170,7 +174,7 @@ def test_several_classes_give_a_row_of_scores_and_the_likeliest_class() -> None:
             return np.array([[0.2, 0.7, 0.1], [0.5, 0.2, 0.3]])
 
     version = make_version(task="multiclass", classes=("early", "late", "never"), threshold=None)
-    outputs = infer(InferenceApp(version, Three()), flight()).json()["outputs"]
+    outputs = infer(InferenceApp.of_version(version, Three()), flight()).json()["outputs"]
     assert outputs[0]["shape"] == [2, 3]
     assert outputs[1] == {
         "name": "decision",
@@ -181,7 +185,7 @@ def test_several_classes_give_a_row_of_scores_and_the_likeliest_class() -> None:
 
 
 def test_without_a_threshold_there_is_no_decision() -> None:
-    app = InferenceApp(make_version(threshold=None), Formula())
+    app = InferenceApp.of_version(make_version(threshold=None), Formula())
     assert [output["name"] for output in infer(app, flight()).json()["outputs"]] == ["score"]
 
 
@@ -203,7 +207,7 @@ def test_a_model_of_frames_gives_what_it_gives_on_the_frame() -> None:
                 "hour"
             ].to_numpy()
 
-    app = InferenceApp(make_version(), FrameScorer(Frames()))
+    app = InferenceApp.of_version(make_version(), FrameScorer(Frames()))
     assert infer(app, flight()).json()["outputs"][0]["data"] == pytest.approx([2.07, 0.23])
 
 
@@ -283,7 +287,7 @@ def test_an_unknown_output_is_refused(app: InferenceApp) -> None:
 def test_a_model_that_fails_says_so_without_values(
     error: Exception | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = infer(InferenceApp(make_version(), Broken(error)), flight())
+    answer = infer(InferenceApp.of_version(make_version(), Broken(error)), flight())
     assert answer.status_code == 500
     assert SECRET not in answer.text + caplog.text
 
@@ -291,7 +295,7 @@ def test_a_model_that_fails_says_so_without_values(
 def test_a_signature_that_cannot_be_served_is_refused_at_once() -> None:
     moment = Signature(inputs=(Column(name="at", dtype="Datetime"),), outputs=())
     with pytest.raises(ModelError, match="'at'"):
-        InferenceApp(make_version(signature=moment), Formula())
+        InferenceApp.of_version(make_version(signature=moment), Formula())
 
 
 JSON = st.recursive(
@@ -304,7 +308,7 @@ JSON = st.recursive(
 @given(JSON, st.sampled_from(["inputs", "name", "shape", "datatype", "data"]))
 def test_any_json_is_answered_or_refused_but_never_breaks(value: Any, place: str) -> None:
     """Whatever stands in whatever place, the status is 200 or 400."""
-    app = InferenceApp(make_version(), Formula())
+    app = InferenceApp.of_version(make_version(), Formula())
     inputs = value if place == "inputs" else flight()
     if place != "inputs":
         inputs[1][place] = value

@@ -39,7 +39,7 @@ def test_a_frame_survives_the_wire_to_the_bit(rows: list[tuple[float, float, str
     schema = {"distance": pl.Float32, "hour": pl.Float32, "carrier": pl.String}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     model = Recorder()
-    InferenceApp(make_version(), model).infer(infer_body(frame))
+    InferenceApp.of_version(make_version(), model).infer(infer_body(frame))
     for name in ("distance", "hour"):
         assert np.array_equal(model.columns[name], frame[name].to_numpy(), equal_nan=True)
     assert model.columns["carrier"].tolist() == frame["carrier"].to_list()

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lapwise.core.errors import StorageFullError, TrackingError
+from lapwise.store.frames import FRAME_BYTES
 from lapwise.tracking import wal
 from lapwise.tracking.wal import (
     Batch,
@@ -229,6 +230,6 @@ def test_an_entry_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     writer = LogWriter(tmp_path, BEGIN)
     size = writer.size
     with pytest.raises(ValueError, match="the limit"):
-        writer.write(TagsEntry({"k": "x" * (wal.FRAME_BYTES + 1)}))
+        writer.write(TagsEntry({"k": "x" * (FRAME_BYTES + 1)}))
     assert writer.size == size
     writer.close()

@@ -1,7 +1,6 @@
 """The frozen records that rooms exchange and the store keeps.
 
-Times are microseconds since 1970, UTC. A field added later has a default, so that old rows still
-decode; unknown fields are ignored, so that new rows do too.
+Times are microseconds since 1970, UTC. A later field has a default, so that old rows still decode.
 """
 
 from __future__ import annotations

@@ -67,7 +67,11 @@ class RolloutEvent(Record, frozen=True, kw_only=True):
 
 
 class Rollout(Record, frozen=True, kw_only=True):
-    """One version's way to users. ``step`` is the place in ``policy.steps`` once in ``canary``."""
+    """One version's way to users.
+
+    ``step`` is the place in ``policy.steps`` once in ``canary``; ``weight``, here and in the history,
+    is in per cent of units.
+    """
 
     id: str
     model: str

@@ -13,6 +13,7 @@ __all__ = [
     "InferenceError",
     "InferenceRequest",
     "InferenceResponse",
+    "Parameters",
     "RequestInput",
     "RequestedOutput",
     "ResponseOutput",
@@ -35,12 +36,19 @@ class RequestedOutput(msgspec.Struct, frozen=True):
     name: str
 
 
+class Parameters(msgspec.Struct, frozen=True):
+    """What a request may say besides: ``at`` is the world's time, in replay only."""
+
+    at: int | str | None = None
+
+
 class InferenceRequest(msgspec.Struct, frozen=True):
     """The body of an infer request; ``outputs`` absent means all of them."""
 
     inputs: list[RequestInput]
     id: str | None = None
     outputs: list[RequestedOutput] | None = None
+    parameters: Parameters | None = None
 
 
 class ResponseOutput(msgspec.Struct, frozen=True):
@@ -59,6 +67,7 @@ class InferenceResponse(msgspec.Struct, frozen=True, omit_defaults=True):
     model_version: str
     outputs: list[ResponseOutput]
     id: str | None = None
+    parameters: dict[str, Any] | None = None
 
 
 class TensorMetadata(msgspec.Struct, frozen=True):

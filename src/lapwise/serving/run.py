@@ -10,11 +10,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lapwise.core.errors import MissingDependencyError, ModelError
+from lapwise.serving.orphan import die_with_supervisor
 
 if TYPE_CHECKING:
     import uvicorn
 
-__all__ = ["bind", "serve"]
+__all__ = ["adopt", "bind", "serve"]
 
 _GRACE = 10
 
@@ -46,10 +47,28 @@ def bind(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     return listener
 
 
+def adopt(number: int) -> socket.socket:
+    """Return the bound socket that a supervisor passed on under a file descriptor's number.
+
+    Raises:
+        ModelError: there is no socket under it.
+    """
+    try:
+        return socket.socket(fileno=number)
+    except OSError as error:
+        raise ModelError(
+            "no socket was passed on to this process",
+            value=number,
+            expected="the number of an open socket, as the supervisor gives it",
+        ) from error
+
+
 def serve(
     app: Any, listener: socket.socket, *, announce: Callable[[str, int], None] | None = None
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those under way and return.
+
+    Under a supervisor the process dies with it.
 
     Args:
         app: an ASGI application.
@@ -69,6 +88,7 @@ def serve(
             value=error.name,
             fix="pip install 'lapwise[serve]'",
         ) from error
+    die_with_supervisor()
     config = uvicorn.Config(
         app,
         loop="uvloop",

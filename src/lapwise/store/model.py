@@ -45,6 +45,7 @@ __all__ = [
     "Lease",
     "Leases",
     "Models",
+    "RecordSource",
     "Records",
     "Runs",
     "StageMove",
@@ -170,15 +171,19 @@ class Steps(Protocol):
         ...
 
 
-class Records(Protocol):
+class RecordSource(Protocol):
+    """Where records are read from: the store, or a snapshot of some of them."""
+
+    def get(self, kind: str, digest: Digest, type: type[msgspec.Struct]) -> msgspec.Struct:
+        """Return a record decoded as ``type``; raises NotFoundError."""
+        ...
+
+
+class Records(RecordSource, Protocol):
     """Other immutable records by (kind, digest): splits, feature frames, view definitions."""
 
     def add(self, kind: str, digest: Digest, record: msgspec.Struct) -> None:
         """Keep a record; kept already, it stays as it is."""
-        ...
-
-    def get(self, kind: str, digest: Digest, type: type[msgspec.Struct]) -> msgspec.Struct:
-        """Return a record decoded as ``type``; raises NotFoundError."""
         ...
 
     def digests(self, kind: str) -> Sequence[Digest]:

@@ -1,9 +1,9 @@
 """The write-ahead log of a run: what was logged, in a file that outlives the process.
 
-A log is one append-only file of frames: length and CRC-32 (both little-endian, 32 bits), then the
-entry in MessagePack. A call that returned has handed its frame to the operating system, so
-``kill -9`` loses nothing; a frame that a dying process left half written fails its checksum, and
-the reader stops before it and says so.
+A log is one append-only file of frames (:mod:`lapwise.store.frames`), each an entry in MessagePack.
+A call that returned has handed its frame to the operating system, so ``kill -9`` loses nothing; a
+frame that a dying process left half written fails its checksum, and the reader stops before it and
+says so.
 
 The file is also the queue. The shipper reads it from the front, in batches whose borders follow
 from the bytes alone: a batch ends at a :class:`Cut` frame, or once it holds ``BATCH_BYTES``. Whoever
@@ -18,12 +18,9 @@ the process ends, however it ends: a log that can be locked has no writer any mo
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
-import struct
 import threading
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -33,6 +30,7 @@ import msgspec
 from lapwise.core.errors import StorageFullError, TrackingError
 from lapwise.core.ids import new_id
 from lapwise.core.model import RunStatus, Scalar
+from lapwise.store.frames import append_frame, read_frames
 
 __all__ = [
     "BATCH_BYTES",
@@ -52,15 +50,6 @@ __all__ = [
 
 BATCH_BYTES = 256 * 1024
 """A batch is closed once it holds so many bytes: about 7,000 single metrics."""
-
-FRAME_BYTES = 16 * 1024 * 1024
-"""No frame is larger; a length above this is not a length."""
-
-_HEADER = struct.Struct("<II")
-_HEADER_BYTES = _HEADER.size
-_PACK_HEADER = _HEADER.pack
-_UNPACK_HEADER = _HEADER.unpack_from
-_CHECKSUM = zlib.crc32
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag=0):
@@ -171,10 +160,10 @@ class LogWriter:
         """Hand one encoded entry to the operating system; it outlives this process from here on.
 
         Raises:
+            ValueError: the entry is larger than a frame may be.
             TrackingError: the log is sealed.
             OSError: no room; the log is as it was before.
         """
-        frame = _PACK_HEADER(len(payload), _CHECKSUM(payload)) + payload
         with self._lock:
             if self._sealed:
                 raise TrackingError(
@@ -182,22 +171,11 @@ class LogWriter:
                     expected="logging before end(), or inside the `with` block",
                     fix="start another run",
                 )
-            written = os.write(self._fd, frame)
-            if written != len(frame):
-                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            append_frame(self._fd, payload)
 
     def write(self, entry: Entry) -> None:
-        """Encode an entry and append it.
-
-        Raises:
-            ValueError: the entry is larger than a frame may be.
-            TrackingError, OSError: as :meth:`append`.
-        """
-        payload = encode(entry)
-        if len(payload) > FRAME_BYTES:
-            raise ValueError(f"{len(payload):,} bytes in one call; {FRAME_BYTES:,} are the limit")
-        self.append(payload)
+        """Encode an entry and append it; raises as :meth:`append`."""
+        self.append(encode(entry))
 
     def cut(self) -> None:
         """End the batch here; raises OSError when there is no room even for that."""
@@ -265,33 +243,8 @@ class LogReader:
 
     def _frames(self, upto: int | None) -> Iterator[tuple[Entry, int]]:
         """Yield sound frames from the offset on, each with the position after it."""
-        base, at, chunk = self.offset, 0, b""
-        while True:
-            start = at + _HEADER_BYTES
-            if start > len(chunk):
-                base, at, start = base + at, 0, _HEADER_BYTES
-                chunk = self._more(base, BATCH_BYTES, upto)
-                if start > len(chunk):
-                    return
-            length, checksum = _UNPACK_HEADER(chunk, at)
-            if not 0 < length <= FRAME_BYTES:
-                return
-            stop = start + length
-            if stop > len(chunk):
-                base, at, start, stop = base + at, 0, _HEADER_BYTES, _HEADER_BYTES + length
-                chunk = self._more(base, max(BATCH_BYTES, stop), upto)
-                if stop > len(chunk):
-                    return
-            payload = chunk[start:stop]
-            if _CHECKSUM(payload) != checksum:
-                return
-            at = stop
-            yield _DECODE(payload), base + stop
-
-    def _more(self, position: int, wanted: int, upto: int | None) -> bytes:
-        if upto is not None:
-            wanted = min(wanted, upto - position)
-        return os.pread(self._fd, wanted, position) if wanted > 0 else b""
+        for payload, end in read_frames(self._fd, self.offset, upto=upto, chunk=BATCH_BYTES):
+            yield _DECODE(payload), end
 
     def close(self) -> None:
         """Let go of the file."""
