@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lapwise import gates
+    from lapwise import gates, monitors, triggers
     from lapwise.core.declaration import Table
     from lapwise.core.errors import LapwiseError
     from lapwise.data import Examples, GroupSplit, KeySplit, Label, TimeSplit
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lapwise.loop.model import Frame, Loop, Params, Threshold
     from lapwise.loop.notebook import start_run
     from lapwise.pipeline import pipeline, step
+    from lapwise.rollout import Pairs, Rollout
 
 _HOMES = {
     "Examples": "data",
@@ -41,7 +42,9 @@ _HOMES = {
     "Label": "data",
     "LapwiseError": "core.errors",
     "Loop": "loop.model",
+    "Pairs": "rollout",
     "Params": "loop.model",
+    "Rollout": "rollout",
     "Table": "core.declaration",
     "Threshold": "loop.model",
     "TimeSplit": "data",
@@ -59,7 +62,7 @@ _HOMES = {
     "step": "pipeline",
     "sum": "features",
 }
-_MODULES = ("gates",)
+_MODULES = ("gates", "monitors", "triggers")
 
 __version__ = "0.1.0"
 __all__ = [
@@ -71,7 +74,9 @@ __all__ = [
     "Label",
     "LapwiseError",
     "Loop",
+    "Pairs",
     "Params",
+    "Rollout",
     "Table",
     "Threshold",
     "TimeSplit",
@@ -82,6 +87,7 @@ __all__ = [
     "max",
     "mean",
     "min",
+    "monitors",
     "on_demand",
     "pipeline",
     "rate",
@@ -89,6 +95,7 @@ __all__ = [
     "std",
     "step",
     "sum",
+    "triggers",
 ]
 
 

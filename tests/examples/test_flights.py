@@ -18,6 +18,7 @@ from lapwise.loop.bootstrap import open_workshop
 from lapwise.loop.init import start_project
 from lapwise.loop.lap import lap
 from lapwise.loop.page import load_page
+from lapwise.loop.verify import read_predictions
 from tests.cli.conftest import run
 from tests.loop.worlds import forget, write_old
 
@@ -46,40 +47,39 @@ PIECES = {
 
 
 def test_demo(tmp_path: Path) -> None:
-    """The demo passes its gates, answers by ONNX, measures within what is known, reuses every step."""
+    """A month of the demo: every flight is answered, on the right features, and nothing fails."""
     # How fast a busy machine answers is no matter of this test.
     folder = example(tmp_path / "flights demo", latency='gates.Latency(p99="10s"),')
-    done = run("demo", str(folder), "--json", cwd=tmp_path)
+    done = run("demo", str(folder), "--days", "30", "--json", cwd=tmp_path)
     assert done.code == 0, done.err
     told: dict[str, Any] = json.loads(done.out)
-    first, version, week, second = (told[one] for one in ("lap", "version", "week", "second_lap"))
-    assert {one["status"] for one in first["verdicts"]} == {"passed", "not_applicable"}
-    assert [one["name"] for one in first["verdicts"] if one["status"] == "not_applicable"] == [
-        "Better(log_loss, than=production, margin=0.002)",
-        "NoWorse(roc_auc, than=production, margin=0.02, each=origin)",
-    ]
-    assert (version["stage"], version["serving"]) == ("production", "onnx"), version["parity"]
-    # A leak would lift these; one week alone varies more than two.
-    for metrics, least, most in ((first["metrics"], 0.70, 0.76), (week["metrics"], 0.65, 0.74)):
-        values = {one["name"]: one["value"] for one in metrics}
-        assert least < values["roc_auc"] < most
-    # 2.8 per cent of flights never land; those of the last day have not landed yet.
-    split = first["split"]
-    examples = (
-        sum(part["rows"] for part in split["parts"]) + split["left_out"] + split["unlabelled"]
-    )
-    assert 0.02 < split["unlabelled"] / examples < 0.06
-    count, labelled = week["scoring"]["count"], week["labelled"]
-    assert 5_500 < labelled < count < 7_000
-    assert {"version", "run", "dataset", "code", "seed", "approval"} <= {
-        line["what"] for line in week["trace"]
+    assert set(told) >= {
+        *("laps", "alarms", "promotions", "rollbacks", "predictions", "failed_requests"),
+        *("features_equal", "months", "seconds"),
     }
-    assert [step["name"] for step in second["steps"] if not step["reused"]] == []
-    assert second["version"] == version["id"]
-    again = run("lap", "--as-of", FIRST, "--json", cwd=folder)
+    assert (told["failed_requests"], told["features_equal"]) == (0, 1.0)
+    assert 26_000 < told["predictions"] < 30_000
+    april = told["months"][0]
+    assert april["month"] == "2013-04"
+    # A leak would lift it.
+    assert 0.65 < april["auc"] < 0.74
+    assert 0.27 < april["base_rate"] < 0.29
+    with open_workshop(folder) as opened:
+        first = opened.store.models.get("flight-delay@v1")
+        (line,) = (one for one in opened.store.laps.list("flight-delay") if one.number == 1)
+        found = opened.store.alarms.list("flight-delay", limit=1000)
+    assert "bootstrap" in first.marks
+    assert first.serving == "onnx", first.parity
+    assert {one.status for one in line.verdicts} == {"passed", "not_applicable"}
+    assert len(found) == told["alarms"]
+    again = run("demo", str(folder), "--days", "30", "--json", cwd=tmp_path)
     assert again.code == 0, again.err
-    assert '"reused": false' not in again.out
-    for listing in (["laps"], ["runs"], ["models"], ["trace", "flight-delay@v1"]):
+    assert {**json.loads(again.out), "seconds": 0} == {**told, "seconds": 0}
+    listings = (
+        *(["laps"], ["runs"], ["models"], ["alarms"], ["drift"], ["trace", "flight-delay@v1"]),
+        *(["features", "list"], ["features", "verify"]),
+    )
+    for listing in listings:
         shown = run(*listing, cwd=folder)
         assert shown.code == 0, shown.err
         assert max(map(len, shown.out.splitlines())) <= 80
@@ -105,7 +105,54 @@ def test_truncated(tmp_path: Path) -> None:
     assert seen[0] == seen[1]
 
 
-def truncate(project: Path, target: Path) -> None:
+def test_a_truncated_replay(tmp_path: Path) -> None:
+    """All that became known after a day is deleted: up to it everything is as it was."""
+    quiet = {"latency": "", "reproducible": ""}
+    end = "2013-04-09"
+    whole = example(tmp_path / "whole", **quiet)
+    raw = tmp_path / "raw"
+    truncate(whole, raw, end)
+    cut = example(tmp_path / "cut", **quiet, raw=f"RAW = Path({str(raw)!r})")
+    seen = []
+    for folder, days in ((whole, 12), (cut, 8)):
+        done = run("demo", str(folder), "--days", str(days), "--json", cwd=tmp_path)
+        assert done.code == 0, done.err
+        seen.append(lived(folder, parse_time(end)))
+    assert seen[0] == seen[1]
+    assert seen[0][1], "no rollout had begun by then, so little is proven"
+
+
+def lived(folder: Path, until: int) -> list[Any]:
+    """Return what happened in a project until an instant, without ids and machine times."""
+    with open_workshop(folder) as opened:
+        store = opened.store
+        digests = {one.id: one.digest for one in store.models.list("flight-delay", limit=1000)}
+        laps = [
+            (one.as_of, one.trigger, one.state, one.decision, one.metrics, digests[one.version])
+            for one in store.laps.list("flight-delay", limit=1000)
+            if one.as_of <= until and one.version
+        ]
+        events = [
+            event
+            for one in store.rollouts.list("flight-delay", limit=1000)
+            for event in one.history
+            if event.at <= until
+        ]
+        alarms = [
+            (one.at, one.monitor, one.subject, one.sentence)
+            for one in store.alarms.list("flight-delay", limit=1000)
+            if one.at <= until
+        ]
+        logged = read_predictions(opened.project.live, "flight-delay")
+    answered = (
+        logged.filter(pl.col("at") < until)
+        .with_columns(pl.col("version").replace_strict(digests))
+        .sort("prediction_id")
+    )
+    return [laps, events, alarms, answered.rows()]
+
+
+def truncate(project: Path, target: Path, day: str = DAY) -> None:
     """Write the raw files as they would have been at the day."""
     loop = load_page("page.py", project)
     arrivals = next(table for table in loop.tables if table.name == "arrivals")
@@ -116,7 +163,7 @@ def truncate(project: Path, target: Path) -> None:
     forget(project)
     assert arrivals.build is not None
     landed = arrivals.build([source / name for name in names]).filter(
-        pl.col("arrived_at") < pl.lit(DAY).str.to_datetime(time_zone="UTC")
+        pl.col("arrived_at") < pl.lit(day).str.to_datetime(time_zone="UTC")
     )
     target.mkdir()
     with zipfile.ZipFile(source / "flights.csv.zip") as archive:
@@ -133,7 +180,7 @@ def truncate(project: Path, target: Path) -> None:
     )
     outcomes = ["dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"]
     is_known = name.is_in(landed["flight_id"].to_list())
-    left = raw.filter(published < pl.lit(DAY).str.to_datetime()).with_columns(
+    left = raw.filter(published < pl.lit(day).str.to_datetime()).with_columns(
         pl.when(is_known).then(pl.col(one)).otherwise(pl.lit("NA")).alias(one) for one in outcomes
     )
     assert 60_000 < left.height < raw.height
@@ -141,7 +188,7 @@ def truncate(project: Path, target: Path) -> None:
         archive.writestr("flights.csv", left.write_csv(null_value="NA"))
     weather = pl.read_csv(source / "weather.csv", infer_schema=False)
     observed = pl.col("time_hour").str.to_datetime("%Y-%m-%dT%H:%M:%SZ")
-    weather.filter(observed < pl.lit(DAY).str.to_datetime()).write_csv(
+    weather.filter(observed < pl.lit(day).str.to_datetime()).write_csv(
         target / "weather.csv", null_value="NA"
     )
     os.link(source / "airports.csv", target / "airports.csv")

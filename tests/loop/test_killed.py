@@ -46,7 +46,7 @@ def check_whole(world: World) -> None:
         assert opened.store.runs.get(line.run or "").status == "finished"
         assert verify(opened.store).sound
         others = [one for one in opened.store.laps.list() if one.id != line.id]
-        assert all(one.state in {"failed", "waiting"} for one in others)
+        assert all(one.state in {"died", "failed", "waiting"} for one in others)
         project = opened.project
     bad = [one for one in doctor(project.store, project.blobs, deep=True) if not one.ok]
     assert not bad
@@ -79,7 +79,7 @@ def test_killed_in_training(fresh: World) -> None:
     assert "train" in ran(line)
     with fresh.workshop() as opened:
         dead = opened.store.laps.get("1")
-    assert (dead.state, "died" in dead.error) == ("failed", True)
+    assert (dead.state, "died" in dead.error) == ("died", True)
     check_whole(fresh)
 
 

@@ -277,7 +277,7 @@ def test_died(world: World) -> None:
     assert ran(world.lap()) == set()
     with world.workshop() as opened:
         dead = opened.store.laps.get("1")
-    assert (dead.state, "died" in dead.error) == ("failed", True)
+    assert (dead.state, "died" in dead.error) == ("died", True)
 
 
 def test_two_at_once(fresh: World) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lapwise.core.model import KeyPart
 from lapwise.loop.steps.reproduce import reproduce
 
 
-def test_loop_without_a_file(tmp_path: Path) -> None:
+def test_loop_without_a_file() -> None:
     """A loop declared in a notebook cannot be read again, and the verdict says that, not less."""
-    found = reproduce(
-        [KeyPart(name="train", digest="d" * 64)], [], as_of=0, origin="", root=tmp_path
-    )
+    found = reproduce([KeyPart(name="train", digest="d" * 64)], [], rehearsal=lambda: None)
     assert not found.equal
     assert "not read from a file" in found.error

@@ -242,7 +242,7 @@ def test_trace(world: World) -> None:
         scored, scoring = score(
             opened, store.models.get("returns"), orders(world), loop=world.loop()
         )
-        lines = trace(store, scored["prediction_id"][5])
+        lines = trace(store, opened.project.live, scored["prediction_id"][5])
         version = store.models.get("returns")
         found = {line.what: line for line in lines}
         assert {
@@ -262,7 +262,8 @@ def test_trace(world: World) -> None:
             one.digest for one in version.lineage.datasets
         ]
         assert found["environment"].identity == version.lineage.environment
-        assert trace(store, "returns@v1") == lines[-len(trace(store, "returns@v1")) :]
+        of_version = trace(store, opened.project.live, "returns@v1")
+        assert of_version == lines[-len(of_version) :]
 
 
 def test_trace_of_nothing(world: World) -> None:
@@ -272,7 +273,7 @@ def test_trace_of_nothing(world: World) -> None:
     with world.workshop() as opened:
         for reference in (f"{batch}.{scoring.count}", "0" * 16 + ".0", "returns@v9", "nothing"):
             with pytest.raises(NotFoundError, match=r".") as caught:
-                trace(opened.store, reference)
+                trace(opened.store, opened.project.live, reference)
             assert caught.value.value == reference
 
 
@@ -280,5 +281,5 @@ def test_loaded_alone(world: World) -> None:
     """The packaged model, loaded by itself, gives the batch's scores."""
     scored, scoring, version = answer(world, orders(world))
     with world.workshop() as opened:
-        alone = load(version, opened.store).predict(kept(world, scoring))
+        alone = load(version, opened.store.blobs).predict(kept(world, scoring))
     assert np.array_equal(alone, scored["score"].to_numpy())

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from lapwise.cli import (  # noqa: F401
+    alarms,
     data,
     demo,
+    features,
     init,
     lap,
     models,
+    replay,
+    rollout,
     runs,
     score,
+    serve,
     store,
+    up,
 )
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""``lapwise demo``: the whole of it on real flights."""
+"""``lapwise demo``: the whole of it on a year of real flights."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Annotated
 import typer
 
 from lapwise.cli.app import app
-from lapwise.cli.lap import show_lap
 from lapwise.cli.options import AsJson
 from lapwise.cli.progress import bars
 from lapwise.cli.render import number, print_json, show
-from lapwise.cli.score import show_trace
-from lapwise.core.clock import MachineClock
+from lapwise.cli.replay import screen, show_year
+from lapwise.cli.up import run_up
 
 __all__ = ["demo"]
 
@@ -31,61 +30,54 @@ def demo(
     folder: Annotated[
         Path, typer.Argument(help="The demo's project; made if it is not there.")
     ] = Path("lapwise-demo"),
+    days: Annotated[
+        int | None,
+        typer.Option("--days", min=1, help="Only so many days; default: April to December."),
+    ] = None,
     approve: Annotated[
         Approval,
-        typer.Option("--approve", help="auto: in the name of policy:demo; no: stop there."),
+        typer.Option("--approve", help="auto: in the name of policy:replay; no: stop there."),
     ] = Approval.auto,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Keep the pages up afterwards; Ctrl-C ends it.")
+    ] = False,
+    open_: Annotated[
+        bool, typer.Option("--open", help="Open the pages in a browser (and keep them up).")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Go round once on 80,000 real flights, approve, answer for a week, and trace an answer back.
+    """Live through a year of real flights in minutes: predict, learn what came true, go round.
 
-    Run again, it reuses what it did.
+    The first lap sees what was known by 1 April 2013. Then every hour to December is replayed
+    through the real server: predictions two hours before departure, labels when flights have
+    landed, alarms, laps, rollouts. Run again, it goes on where it stopped.
 
-    Example: lapwise demo --approve auto
+    Example: lapwise demo --days 30
     """
-    from lapwise.loop.demo import Demo
+    from lapwise.loop.demo import END, START, flights, replay_flights
 
-    clock = MachineClock()
-    started = clock.monotonic()
-    say = (lambda *_: None) if json else show
-    with bars() as progress:
-        shown = Demo(folder, progress)
-        say("[bold]1. One lap[/bold]: what was known of New York's flights by 1 April 2013\n")
-        line = shown.first_lap()
-        if not json:
-            show_lap(line)
-        if approve is Approval.no:
-            say(f"\nGo on with:  cd {folder} && lapwise approve flight-delay")
-            return
-        version = shown.approve(line)
-        say(
-            f"\n[bold]2. Approval[/bold]: v{version.number} is in {version.stage}, by policy:demo\n"
+    end = END if days is None else min(END, START + days * 86_400_000_000)
+    with bars() as progress, screen(START, end) as shown:
+        year = replay_flights(
+            folder,
+            days=days,
+            approve=approve is Approval.auto,
+            progress=progress,
+            hear=(lambda _one: None) if json else shown.hear,
         )
-        week = shown.week(version)
-        say(
-            f"[bold]3. A week of answers[/bold]: {number(week.scoring.count)} flights of 1 to 7 April"
-            f" scored; {number(week.labelled)} landed and {week.base_rate:.1%} of those were late;"
-            f" {1 - week.labelled / week.scoring.count:.1%} never get a label and are left out"
-        )
-        say("   " + "  ".join(f"{m.name} {number(m.value)}" for m in week.metrics))
-        say("\n[bold]4. Where one answer came from[/bold]")
-        if not json:
-            show_trace(week.trace)
-        again = shown.first_lap()
-    reused = sum(step.reused for step in again.steps)
-    say(
-        f"\n[bold]5. A second lap[/bold], nothing changed: {reused} of {len(again.steps)} steps"
-        f" reused, {again.seconds:.1f} s"
-    )
-    seconds = clock.monotonic() - started
-    say(f"\n{seconds:.0f} s in all. Go on with:  cd {folder} && lapwise laps")
     if json:
-        print_json(
-            {
-                "lap": line,
-                "version": version,
-                "week": week,
-                "second_lap": again,
-                "seconds": seconds,
-            }
+        print_json(year.told)
+    else:
+        show_year(year)
+        told = year.told
+        show(
+            f"\n{number(told.predictions)} predictions, {told.failed_requests} failed requests; "
+            f"{told.features_equal:.2%} of the vectors are equal to those recomputed offline.\n"
+            f"{told.laps} laps, {told.alarms} alarms, {told.promotions} promotions, "
+            f"{told.rollbacks} rollbacks in {told.seconds:.0f} s."
         )
+        if not (serve or open_):
+            show(f"\nSee it:  cd {folder} && lapwise up")
+    if serve or open_:
+        loop, project = flights(folder)
+        run_up(project, loop, port=0, watch=False, then=typer.launch if open_ else None)

@@ -94,11 +94,11 @@ def _decide(
     act: Callable[..., ModelVersion], version: str, by: str | None, **more: str
 ) -> ModelVersion:
     """Do an act of the registry to a version, in the name of ``by`` or of whoever runs this."""
+    from lapwise.loop.acting import decide_version
+
     with workshop() as opened:
-        store = opened.store
         actor = by if by is not None else opened.actor
-        found = store.models.get(version)
-        return act(store, found, by=actor, at=opened.world.now(), **more)
+        return decide_version(opened, act, version, by=actor, **more)
 
 
 @app.command()

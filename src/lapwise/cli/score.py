@@ -75,7 +75,7 @@ def trace(
     from lapwise.loop.trace import trace as walk
 
     with workshop() as opened:
-        lines = walk(opened.store, reference)
+        lines = walk(opened.store, opened.project.live, reference)
     print_json(lines) if json else show_trace(lines)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +11,9 @@ from lapwise.core.errors import LapwiseError, StoreError
 from lapwise.core.ids import new_id
 from lapwise.core.model import Lap, LapState, LapStep, Trigger
 from lapwise.loop.course import Course
+from lapwise.loop.declared import declaration_digest
 from lapwise.loop.evaluation import Evaluation
+from lapwise.loop.reference import keep_reference
 from lapwise.loop.registering import register_candidate, settle
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ def lap(
                 as_of=workshop.world.now(),
                 state="running",
                 started=clock.timestamp(),
+                page=declaration_digest(workshop, loop),
             ),
         )
         try:
@@ -99,22 +102,23 @@ class _Ledger:
 
 def _go_round(workshop: Workshop, loop: Loop, ledger: _Ledger, *, accept: bool) -> None:
     line = ledger.line
-    course = Course(workshop, loop, line.as_of, ledger.note)
-    course.validate(accept=accept)
-    ledger.write(datasets=course.datasets)
-    split = course.split(_previous_split(workshop.store, line))
-    ledger.write(split=split)
-    course.features()
-    ledger.write(run=course.train(line.id))
-    candidate = course.package()
-    evaluation = Evaluation(course, candidate)
-    metrics = evaluation.metrics()
-    ledger.write(metrics=metrics)
-    verdicts = evaluation.verdicts()
-    ledger.write(verdicts=verdicts)
-    version = register_candidate(course, split, ledger.line, evaluation.threshold)
-    state, decision, decided_by = settle(course, version, ledger.line)
-    ledger.write(version=version.id, state=state, decision=decision, decided_by=decided_by)
+    with closing(Course(workshop, loop, line.as_of, ledger.note)) as course:
+        course.validate(accept=accept)
+        ledger.write(datasets=course.datasets)
+        split = course.split(_previous_split(workshop.store, line))
+        ledger.write(split=split)
+        course.features()
+        ledger.write(run=course.train(line.id))
+        evaluation = Evaluation(course, course.package())
+        metrics = evaluation.metrics()
+        ledger.write(metrics=metrics)
+        verdicts = evaluation.verdicts()
+        ledger.write(verdicts=verdicts)
+        version = register_candidate(course, split, ledger.line, evaluation.threshold)
+        if loop.monitors:
+            keep_reference(course, version)
+        state, decision, decided_by = settle(course, version, ledger.line)
+        ledger.write(version=version.id, state=state, decision=decision, decided_by=decided_by)
 
 
 def _previous_split(store: Store, line: Lap) -> Split | None:
@@ -125,7 +129,7 @@ def _previous_split(store: Store, line: Lap) -> Split | None:
 
 def _close_dead(store: Store, loop: str) -> None:
     """Mark laps that still say running: we hold the lease, so whoever ran them is dead."""
-    dead: LapState = "failed"
+    dead: LapState = "died"
     for line in store.laps.list(loop, limit=10):
         if line.state == "running":
             reason = "the process died; its finished steps are reused"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lapwise.data.model import Examples
     from lapwise.features import OnDemand
     from lapwise.features.model import FeatureView
+    from lapwise.rollout import Rollout
 
 __all__ = ["Frame", "Loop", "Params", "Threshold"]
 
@@ -116,6 +117,9 @@ class _Declared:
     gates: Sequence[Any] = ()
     baseline: Callable[..., Any] | None = None
     approval: Literal["manual"] = "manual"
+    rollout: Rollout | None = None
+    monitors: Sequence[Any] = ()
+    triggers: Sequence[Any] = ()
     trusted: Sequence[str] = ()
     origin: str = ""
 
@@ -138,6 +142,9 @@ class Loop(_Declared):
         gates: what a candidate must pass before a person is asked.
         baseline: like ``train``; default: a logistic (linear) regression on the plain inputs.
         approval: who lets a version reach users; only ``"manual"``: a person.
+        rollout: how a later version comes to users, step by step; default: ``lw.Rollout()``.
+        monitors: what watches the answers; each may raise an alarm.
+        triggers: what starts a lap without a person.
         trusted: exact types beyond the reviewed list that a model file may hold.
         origin: the ``FILE:NAME`` that it was read from; filled in when a page is loaded.
 

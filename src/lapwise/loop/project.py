@@ -26,6 +26,11 @@ class Project:
     page: str | None = None
 
     @property
+    def live(self) -> Path:
+        """The folder of what answers requests: deployments, prediction logs, online features."""
+        return self.root / ".lapwise" / "live"
+
+    @property
     def is_new(self) -> bool:
         """Whether nothing was ever kept: its database is a file that is not there."""
         kind, _, path = self.store.partition(":///")

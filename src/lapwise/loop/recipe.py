@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lapwise.features import FeatureView, OnDemand
-    from lapwise.store.model import Store
+    from lapwise.store.model import RecordSource, Store
 
 __all__ = [
     "Categories",
@@ -55,12 +55,12 @@ def keep_recipe(recipe: Recipe, store: Store) -> Digest:
     return digest
 
 
-def read_recipe(digest: Digest, store: Store) -> Recipe:
+def read_recipe(digest: Digest, records: RecordSource) -> Recipe:
     """Return a recipe; raises NotFoundError."""
-    return cast("Recipe", store.records.get(_KIND, digest, Recipe))
+    return cast("Recipe", records.get(_KIND, digest, Recipe))
 
 
-def read_features(recipe: Recipe, store: Store) -> list[FeatureView | OnDemand | str]:
+def read_features(recipe: Recipe, records: RecordSource) -> list[FeatureView | OnDemand | str]:
     """Return a recipe's features as they were declared, without the page.
 
     Raises:
@@ -69,7 +69,7 @@ def read_features(recipe: Recipe, store: Store) -> list[FeatureView | OnDemand |
     from lapwise.features import load_definition
 
     return [
-        load_definition(part.digest, store) if part.digest else part.name
+        load_definition(part.digest, records) if part.digest else part.name
         for part in recipe.features
     ]
 

@@ -89,7 +89,7 @@ def score(
     store = workshop.store
     recipe = _recipe(workshop, version)
     requests = _requests(rows, recipe, now=workshop.world.now())
-    features = read_features(recipe, store)
+    features = read_features(recipe, store.records)
     tables = {view.table.name for view in features if hasattr(view, "table")}
     versions = _versions(workshop, tables, loop)
     frame = compute(
@@ -98,7 +98,7 @@ def score(
         time=recipe.time,
         tables={name: scan(one, store) for name, one in versions.items()},
     )
-    scores = load(version, store).predict(frame)
+    scores = load(version, store.blobs).predict(frame)
     answered = frame.with_columns(_answers(version, scores))
     blob = store.blobs.put(_parquet(answered))
     scoring = Scoring(
@@ -133,7 +133,7 @@ def _recipe(workshop: Workshop, version: ModelVersion) -> Recipe:
             expected="a version that a lap registered",
             fix="lapwise lap",
         )
-    return read_recipe(version.lineage.recipe, workshop.store)
+    return read_recipe(version.lineage.recipe, workshop.store.records)
 
 
 def _requests(rows: pl.DataFrame, recipe: Recipe, *, now: int) -> pl.DataFrame:

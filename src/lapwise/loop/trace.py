@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
 from lapwise.core.clock import format_time
 from lapwise.core.errors import NotFoundError
+from lapwise.loop.logged import Logged, find_logged
 from lapwise.loop.recipe import read_recipe
 from lapwise.loop.score import SCORING, Scoring
 from lapwise.registry import TraceLine, trace_version
@@ -21,20 +24,57 @@ __all__ = ["trace"]
 _PREFIX = 16
 
 
-def trace(store: Store, reference: str) -> tuple[TraceLine, ...]:
+def trace(store: Store, live: Path, reference: str) -> tuple[TraceLine, ...]:
     """Return the walk from a prediction, or from a model version.
 
     Args:
         store: where everything is.
-        reference: a ``prediction_id``, or a version as ``model@v3``.
+        live: the project's folder of what answers, with the prediction logs.
+        reference: a ``prediction_id``, of a served answer or of a batch, or a version as
+            ``model@v3``.
 
     Raises:
         NotFoundError: there is no such prediction or version.
     """
+    found = find_logged(live, reference)
+    if found is not None:
+        version = store.models.get(found.answer.version)
+        return (*_served(version, reference, found), *trace_version(store, version))
     batch, dot, place = reference.partition(".")
     if dot and place.isdigit() and len(batch) == _PREFIX:
         return _from_prediction(store, reference, batch, int(place))
     return trace_version(store, store.models.get(reference))
+
+
+def _served(version: ModelVersion, reference: str, found: Logged) -> tuple[TraceLine, ...]:
+    entry = found.entry
+    decision = ""
+    if version.threshold is not None and isinstance(found.score, float):
+        decision = f"  decision={found.score >= version.threshold}"
+    lines = [
+        TraceLine(
+            what="prediction", text=f"score={_short(found.score)}{decision}", identity=reference
+        ),
+        TraceLine(
+            what="answered",
+            text=f"at {format_time(entry.at)} by {found.answer.arm}, in {entry.microseconds} µs,"
+            f" under deployment {entry.revision}",
+        ),
+        TraceLine(what="request", text=_named(found.inputs), identity=entry.request),
+        TraceLine(
+            what="features",
+            text=_named({k: v for k, v in found.features.items() if k not in found.inputs}),
+            identity="looked up" if entry.looked_up else "given by the caller",
+        ),
+    ]
+    if found.labelled_at is not None:
+        text = f"{_short(found.label)}, known at {format_time(found.labelled_at)}"
+        lines.append(TraceLine(what="label", text=text))
+    return tuple(lines)
+
+
+def _named(values: Mapping[str, object]) -> str:
+    return "  ".join(f"{name}={_short(value)}" for name, value in values.items())
 
 
 def _from_prediction(store: Store, reference: str, batch: str, place: int) -> tuple[TraceLine, ...]:
@@ -60,7 +100,7 @@ def _answer(
     version: ModelVersion, row: pl.DataFrame, reference: str, scoring: Scoring, store: Store
 ) -> tuple[TraceLine, ...]:
     values = row.row(0, named=True)
-    recipe = read_recipe(version.lineage.recipe or "", store)
+    recipe = read_recipe(version.lineage.recipe or "", store.records)
     inputs = {recipe.row, recipe.time, *(column.name for column in recipe.inputs)}
     answers = {name for name in values if name == "decision" or name.startswith("score")}
     shown = [name for name in row.columns if name not in inputs | answers]

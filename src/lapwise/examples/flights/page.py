@@ -12,7 +12,7 @@ from tables import flights as build_flights
 from tables import weather as build_weather
 
 import lapwise as lw
-from lapwise import gates
+from lapwise import gates, monitors, triggers
 
 if TYPE_CHECKING:
     import dataframely as dy
@@ -167,7 +167,9 @@ loop = lw.Loop(
         "dest",
         "distance",
     ],
-    split=lw.TimeSplit(validation="7d", test="14d", embargo="1d"),
+    # Four months train: with all of the past, August's AUC is .730 instead of .742, and a lap in
+    # December costs twice as much.
+    split=lw.TimeSplit(train="120d", validation="7d", test="14d", embargo="1d"),
     train=train,
     params={"learning_rate": 0.05, "max_iter": 150, "min_samples_leaf": 200, "max_leaf_nodes": 15},
     seed=7,
@@ -176,8 +178,10 @@ loop = lw.Loop(
     gates=[
         gates.NoLeakage(),
         gates.Better("roc_auc", than="baseline"),
-        gates.Better("log_loss", than="production", margin=0.002),
-        gates.NoWorse("roc_auc", than="production", each="origin", margin=0.02),
+        # Two weeks of test tell log loss to ±.012, and an airport's AUC to ±.03 (medians of a year's
+        # laps). A margin below that holds nearly every version: asked to be .002 better, 11 of 13.
+        gates.NoWorse("log_loss", than="production", margin=0.02),
+        gates.NoWorse("roc_auc", than="production", each="origin", margin=0.05),
         # By airport the first model finds 59, 46 and 37 % of the late flights (EWR, JFK, LGA). Two
         # weeks tell LaGuardia's share to ±16 points, so a floor above .23 could not be judged, and
         # the gap of 22 points is no wider than 31.
@@ -186,4 +190,14 @@ loop = lw.Loop(
         gates.Latency(p99="10ms"),
         gates.Reproducible(),
     ],
+    # A thousand flights leave on a day, by some 700 planes: the pairs take two days, and one plane
+    # in ten is 100 planes after two or three.
+    rollout=lw.Rollout(shadow=lw.Pairs(1500), canary=[10, 50, 100], hold="1d", min_units=100),
+    monitors=[
+        monitors.Drift(),
+        monitors.PredictionDrift(),
+        monitors.Performance("roc_auc", drop=0.03),
+        monitors.Calibration(),
+    ],
+    triggers=[triggers.Code(), triggers.Schedule("0 3 15 * *"), triggers.OnAlarm(cooldown="7d")],
 )

@@ -1,0 +1,153 @@
+"""A process that is asked line by line, and started again when it dies.
+
+The parent writes one line of JSON, the child answers with any number of lines that begin with
+``+`` (what it wants heard meanwhile) and one that begins with ``=`` (the answer) or ``!`` (a
+failure, in words). A child that was killed is started again and asked the same once more, so what
+it does must be safe to ask twice. It ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from lapwise.core.errors import LapwiseError
+
+__all__ = ["Child", "answer"]
+
+_TRIES = 12
+_TAIL = 20_000
+
+
+class Child:
+    """A process that runs ``python -m MODULE ARGUMENTS`` in a folder, and answers.
+
+    Args:
+        module: a module whose ``main`` calls :func:`answer`.
+        arguments: its command line.
+        folder: its working directory.
+        environment: what is added to this process's environment.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        folder: Path,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self._command = [sys.executable, "-m", module, *arguments]
+        self._folder = folder
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process that lives now; None before the first question."""
+        return None if self._process is None else self._process.pid
+
+    def ask(self, question: bytes, hear: Callable[[bytes], None] = lambda _line: None) -> bytes:
+        """Return the answer to one line.
+
+        Args:
+            question: JSON without line ends.
+            hear: called with each line that the child says meanwhile; after a death it may hear
+                the same again.
+
+        Raises:
+            LapwiseError: the child failed, or died at every try; the message is its own.
+        """
+        for _ in range(_TRIES):
+            process = self._running()
+            for line in self._talk(process, question):
+                mark, body = line[:1], line[1:].rstrip(b"\n")
+                if mark == b"=":
+                    return body
+                if mark == b"!":
+                    raise LapwiseError(body.decode())
+                hear(body)
+            process.wait()
+            self._process = None
+        raise LapwiseError(
+            f"{self._command[2]} dies again and again", value=self._last_words() or None
+        )
+
+    def close(self) -> None:
+        """Let the process end, and wait for it."""
+        if self._process is not None:
+            if self._process.stdin:
+                with suppress(OSError):
+                    self._process.stdin.close()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            if self._process.stdout:
+                self._process.stdout.close()
+            self._process = None
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+
+    def _talk(self, process: subprocess.Popen[bytes], question: bytes) -> Iterator[bytes]:
+        """Yield whole lines until the child's output ends; a killed child's last may be torn."""
+        if process.stdin is None or process.stdout is None:
+            return
+        with suppress(BrokenPipeError):
+            process.stdin.write(question + b"\n")
+            process.stdin.flush()
+        for line in process.stdout:
+            if line.endswith(b"\n"):
+                yield line
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            if self._errors is None:
+                self._errors = TemporaryFile()  # noqa: SIM115 - it lives as long as the child
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+            )
+        return self._process
+
+    def _last_words(self) -> str:
+        if self._errors is None:
+            return ""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - _TAIL))
+        return self._errors.read().decode(errors="replace").strip().rpartition("\n")[2]
+
+
+def answer(handle: Callable[[bytes, Callable[[bytes], None]], bytes]) -> None:
+    """Answer each line of standard input until it ends.
+
+    What the process prints besides goes to standard error, so that no library can garble a line.
+
+    Args:
+        handle: given the question, and what says a line meanwhile; returns the answer.
+    """
+    lines = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+
+    def say(mark: bytes, body: bytes) -> None:
+        lines.write(mark + body + b"\n")
+
+    for question in sys.stdin.buffer:
+        try:
+            answered = handle(question, lambda body: say(b"+", body))
+        except LapwiseError as error:
+            say(b"!", str(error).replace("\n", " ").encode())
+        else:
+            say(b"=", answered)

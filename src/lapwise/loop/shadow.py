@@ -1,0 +1,26 @@
+"""A process that answers beside production: ``python -m lapwise.loop.shadow FOLDER FEATURES``.
+
+The supervisor starts it while a deployment names a shadow. It reads the prediction log and writes
+its own answers; no request ever waits for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from lapwise.loop.served import opener
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Follow the log until SIGTERM."""
+    from lapwise.serving import run_shadow
+
+    folder, features = Path(sys.argv[1]), Path(sys.argv[2])
+    run_shadow(folder, opener(folder, features))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""A process that answers requests: ``python -m lapwise.loop.worker FOLDER FEATURES SOCKET HOST``.
+
+The supervisor starts it. It works from the snapshot in FOLDER and the online features in FEATURES,
+and opens no database. SOCKET is the number of a listening socket that it inherits; HOST is where
+that listens.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from lapwise.loop.served import opener
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    from lapwise.serving import InferenceApp, adopt, serve, tokens_for
+
+    folder, features = Path(sys.argv[1]), Path(sys.argv[2])
+    app = InferenceApp.of_folder(
+        folder,
+        opener(folder, features),
+        replay="--replay" in sys.argv,
+        tokens=tokens_for(sys.argv[4]),
+    )
+    serve(app, adopt(int(sys.argv[3])))
+
+
+if __name__ == "__main__":
+    main()
