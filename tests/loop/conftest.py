@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lapwise.core.clock import format_time
+from tests.loop.twice import NOW, Driven, make_twice
 from tests.loop.worlds import World, forget, make_world
 
 
@@ -45,3 +47,28 @@ def world(tmp_path: Path, _template: Path) -> World:
     """A project after its first lap, whose version v1 waits for approval."""
     shutil.copytree(_template, tmp_path / "returns")
     return World(tmp_path / "returns")
+
+
+@pytest.fixture(scope="session")
+def _twice_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        world = make_twice(tmp_path_factory.mktemp("twice") / "returns")
+    finally:
+        sys.dont_write_bytecode = bytecode
+    forget()
+    return world.root
+
+
+@pytest.fixture
+def twice(tmp_path: Path, _twice_template: Path) -> World:
+    """A product with v1 in production, v2 and v3 in staging."""
+    shutil.copytree(_twice_template, tmp_path / "returns")
+    return World(tmp_path / "returns")
+
+
+@pytest.fixture
+def driven(twice: World) -> Iterator[Driven]:
+    """Its rollout, moved on by hand; nobody approves unless the test does."""
+    with twice.workshop(format_time(NOW)) as opened:
+        yield Driven(opened, twice)

@@ -16,6 +16,7 @@ __all__ = [
     "Fused",
     "LogEntry",
     "Outcome",
+    "failed_id",
     "prediction_id",
 ]
 
@@ -23,7 +24,10 @@ FailureKind: TypeAlias = Literal["exception", "not_finite", "crash", "timeout"]
 
 
 class Failure(Record, frozen=True, kw_only=True):
-    """A version could not answer a row; of a canary's, production answered in its stead."""
+    """A version could not answer a row; of a canary's, production answered in its stead.
+
+    What production fails, nobody answers: then the caller got no answer to the whole request.
+    """
 
     place: int
     version: str
@@ -54,6 +58,10 @@ class Answered(Record, frozen=True, kw_only=True, tag="answered"):
     column that the request carried, times as microseconds. ``looked_up`` says whether features were
     looked up by the server (and not given by the caller). ``unseen`` counts, by column, values that
     training never saw. ``microseconds`` is how long the answer took inside the process.
+
+    Of a request that production failed ``answers`` are empty, whatever other rows fared, and
+    ``failures`` are the rows that a version was asked for and failed; ``inputs`` are there even if
+    they are features. Its id is :func:`failed_id`, so that the caller may try again.
 
     In a shadow's log ``answers`` are the shadow's, under the request's id, ``inputs`` are empty and
     ``shadow`` is set.
@@ -108,3 +116,14 @@ def prediction_id(request: str, place: int) -> str:
     '01m841sdpxsv.3'
     """
     return f"{request}.{place}"
+
+
+def failed_id(request: str) -> str:
+    """Return the id under which a request stands in the log that production failed.
+
+    A good answer to the same request has the request's own id, so that both count, each once.
+
+    >>> failed_id("01m841sdpxsv")
+    '01m841sdpxsv#failed'
+    """
+    return f"{request}#failed"

@@ -74,7 +74,7 @@ class Child:
                     raise LapwiseError(body.decode())
                 hear(body)
             process.wait()
-            self._process = None
+            self._forget(process)
         raise LapwiseError(
             f"{self._command[2]} dies again and again", value=self._last_words() or None
         )
@@ -90,12 +90,18 @@ class Child:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-            if self._process.stdout:
-                self._process.stdout.close()
-            self._process = None
+            self._forget(self._process)
         if self._errors is not None:
             self._errors.close()
             self._errors = None
+
+    def _forget(self, process: subprocess.Popen[bytes]) -> None:
+        """Close the pipes of a process that has ended."""
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):  # what was not written yet has no reader any more
+                    pipe.close()
+        self._process = None
 
     def _talk(self, process: subprocess.Popen[bytes], question: bytes) -> Iterator[bytes]:
         """Yield whole lines until the child's output ends; a killed child's last may be torn."""
@@ -109,7 +115,9 @@ class Child:
                 yield line
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._forget(self._process)
+        if self._process is None:
             if self._errors is None:
                 self._errors = TemporaryFile()  # noqa: SIM115 - it lives as long as the child
             self._process = subprocess.Popen(

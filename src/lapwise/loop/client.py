@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 from contextlib import suppress
 
 from lapwise.core.clock import MachineClock
@@ -13,13 +14,15 @@ __all__ = ["Client"]
 _PATIENCE = 30.0
 _PAUSE = 0.02
 _AGAIN = (502, 503, 504)
+_TOKEN = "LAPWISE_TOKEN"
 
 
 class Client:
     """One kept-alive connection to a server on this machine.
 
     A request whose connection broke may have been answered all the same, so every request carries
-    an id by which the server, and whoever reads its log, tells a repetition.
+    an id by which the server, and whoever reads its log, tells a repetition. If ``LAPWISE_TOKEN`` is
+    set, requests bear it: a server with the same environment asks for it, on this machine too.
 
     Args:
         host: a name or address.
@@ -29,6 +32,9 @@ class Client:
     def __init__(self, host: str, port: int) -> None:
         self._connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
         self._clock = MachineClock()
+        self._headers = {"Content-Type": "application/json"}
+        if token := os.environ.get(_TOKEN):
+            self._headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str) -> bytes:
         """Return what a path answers; raises as :meth:`post`."""
@@ -50,9 +56,7 @@ class Client:
         until = self._clock.monotonic() + _PATIENCE
         while True:
             try:
-                self._connection.request(
-                    method, path, body, headers={"Content-Type": "application/json"}
-                )
+                self._connection.request(method, path, body, headers=self._headers)
                 response = self._connection.getresponse()
                 content = response.read()
             except (OSError, http.client.HTTPException) as error:

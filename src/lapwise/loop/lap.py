@@ -28,7 +28,12 @@ _WAIT = 3600.0
 
 
 def lap(
-    workshop: Workshop, loop: Loop, *, trigger: Trigger | None = None, accept: bool = False
+    workshop: Workshop,
+    loop: Loop,
+    *,
+    trigger: Trigger | None = None,
+    accept: bool = False,
+    once: bool = False,
 ) -> Lap:
     """Go round the loop once, as the world stands at the workshop's clock.
 
@@ -40,6 +45,8 @@ def lap(
         loop: the page.
         trigger: what started it; default: a person did.
         accept: take tables whose known content has changed.
+        once: return the lap that this very trigger started at this instant, if one came to its end;
+            whoever asked for it may have been killed while it ran.
 
     Returns:
         The ledger's line.
@@ -50,6 +57,10 @@ def lap(
     store, clock = workshop.store, workshop.machine
     with store.leases.hold(f"lap:{loop.name}", wait=_WAIT):
         _close_dead(store, loop.name)
+        if once and trigger is not None:
+            for line in store.laps.list(loop.name):
+                if (line.as_of, line.trigger) == (workshop.world.now(), trigger) and _ended(line):
+                    return line
         started = clock.monotonic()
         ledger = _Ledger(
             store,
@@ -75,6 +86,11 @@ def lap(
             raise
         ledger.write(seconds=clock.monotonic() - started)
         return ledger.line
+
+
+def _ended(line: Lap) -> bool:
+    """Return whether a lap came to its end by itself."""
+    return line.state not in ("running", "died")
 
 
 def _reason(error: BaseException) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lapwise.core.digest import digest_value
 from lapwise.core.errors import ConflictError, StageError
-from lapwise.core.ids import new_id
 from lapwise.loop.deploy import deploy
 from lapwise.loop.happening import Happened, HappenedKind
 from lapwise.registry.stages import approve
@@ -121,7 +121,7 @@ class Rolling:
         if candidate.stage == "staging" and any(one.candidate == candidate.id for one in earlier):
             return None  # it had its rollout; only a person's approval gives it another
         made = start(
-            id=new_id(),
+            id=_id_of(candidate, production, now),
             model=name,
             candidate=candidate.id,
             control=production.id,
@@ -249,6 +249,15 @@ class Rolling:
 
     def _tell(self, at: int, kind: HappenedKind, sentence: str, subject: str) -> None:
         self.say(Happened(at=at, kind=kind, sentence=sentence, subject=subject))
+
+
+def _id_of(candidate: ModelVersion, production: ModelVersion, now: int) -> str:
+    """Return an id that follows from what is rolled out and when.
+
+    Units are assigned by it, so two replays assign them alike.
+    """
+    versions = [(one.number, one.digest) for one in (candidate, production)]
+    return digest_value((candidate.model, versions, now))[:26]
 
 
 def actor_of(rollout: Record) -> str:

@@ -35,7 +35,7 @@ def main() -> None:
     def go_round(question: bytes, _say: Callable[[bytes], None]) -> bytes:
         asked = msgspec.json.decode(question, type=LapAsked)
         with open_workshop(as_of=asked.as_of, trusted=loop.trusted) as workshop:
-            return msgspec.json.encode(lap(workshop, loop, trigger=asked.trigger))
+            return msgspec.json.encode(lap(workshop, loop, trigger=asked.trigger, once=True))
 
     answer(go_round)
 

@@ -16,15 +16,23 @@ from numpy.typing import NDArray
 
 from lapwise.core.deployment import Deployment
 from lapwise.core.errors import FeatureError, ModelError
-from lapwise.core.prediction import Answer, Answered, Failure, FailureKind, prediction_id
+from lapwise.core.prediction import (
+    Answer,
+    Answered,
+    Failure,
+    FailureKind,
+    failed_id,
+    prediction_id,
+)
 from lapwise.serving.arm import Arm, Features
+from lapwise.serving.blame import blame
 from lapwise.serving.fields import Carried, Fields, input_fields, named
 from lapwise.serving.fuse import FUSE_ROWS, Fuse
 from lapwise.serving.model import InferenceError, RequestInput, ResponseOutput
 from lapwise.serving.routing import Router
 from lapwise.serving.tensors import Kind
 
-__all__ = ["Answering", "Part", "Question", "finite_rows", "outputs_of"]
+__all__ = ["Answering", "Part", "Question", "Unanswered", "finite_rows", "outputs_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,14 @@ class Part:
     def all_scores(self) -> NDArray[np.float64]:
         """All its scores, in the order of ``places``."""
         return self.scores[0] if len(self.scores) == 1 else np.concatenate(self.scores)
+
+
+class Unanswered(InferenceError):
+    """Production failed rows, so the caller gets no answer; ``entry`` is what the log keeps."""
+
+    def __init__(self, sentence: str, entry: Answered) -> None:
+        super().__init__(500, sentence)
+        self.entry = entry
 
 
 class Answering:
@@ -141,7 +157,8 @@ class Answering:
             route: False asks production for every row.
 
         Raises:
-            InferenceError: production cannot answer.
+            Unanswered: production fails.
+            InferenceError: the features cannot be made of what the request carries.
         """
         count = question.carried.rows
         places, canaries = list(range(count)), list[int]()
@@ -162,44 +179,69 @@ class Answering:
             places = sorted({*places, *(one for one in canaries if one not in answered)})
         parts = [tried] if tried is not None and tried.places else []
         if places or not parts:
-            parts.insert(0, self._ask_production(question, places))
+            parts.insert(0, self._ask_production(question, places, failures))
         if tried is not None:
             self._tally(tried, failures)
-        entry = Answered(
-            request=question.id,
+        return self._entry(question, parts, failures), parts
+
+    def _entry(
+        self, question: Question, parts: list[Part], failures: Sequence[Failure]
+    ) -> Answered:
+        return Answered(
+            request=question.id if parts else failed_id(question.id),
             at=question.at,
             revision=self.deployment.revision,
             rows=question.rows,
             units=question.units,
-            inputs=question.carried.columns if question.looked_up else {},
+            inputs=question.carried.columns if question.looked_up or not parts else {},
             answers=tuple(part.record() for part in parts),
             failures=tuple(failures),
             looked_up=question.looked_up,
             unseen=_unseen(parts),
         )
-        return entry, parts
 
-    def _ask_production(self, question: Question, places: list[int]) -> Part:
+    def _ask_production(
+        self, question: Question, places: list[int], failures: Sequence[Failure]
+    ) -> Part:
+        """Ask production; ``failures`` are the canary's, for the record if this fails too."""
         part = Part(self.production)
+        said = f"the features of these {len(places)} rows cannot be looked up"
         try:
             features = self._features(self.production, question, places)
+            said = f"the model failed on these {len(places)} rows"
+            scores = self.production.score(features, len(places))
         except FeatureError as error:
             raise InferenceError(
                 400, f"the features cannot be made of these inputs: {error.thing}"
             ) from None
         except Exception as error:
-            raise InferenceError(
-                500, f"the features of these {len(places)} rows cannot be looked up"
-            ) from error
-        try:
-            scores = self.production.score(features, len(places))
-        except Exception as error:
-            raise InferenceError(500, f"the model failed on these {len(places)} rows") from error
-        if not np.isfinite(scores).all():
-            count = int((~finite_rows(scores)).sum())
-            raise InferenceError(500, f"the model gave no finite score for {count} rows")
+            raise self._unanswered(said, question, places, failures) from error
+        finite = finite_rows(scores)
+        if not finite.all():
+            count = int((~finite).sum())
+            said = f"the model gave no finite score for {count} rows"
+            raise self._unanswered(said, question, places, failures, finite=finite)
         part.add(places, features, scores)
         return part
+
+    def _unanswered(
+        self,
+        said: str,
+        question: Question,
+        places: list[int],
+        failures: Sequence[Failure],
+        *,
+        finite: NDArray[np.bool_] | None = None,
+    ) -> Unanswered:
+        """Return the error, with the rows that are to blame; ``finite`` says them if it is known."""
+
+        def ask(some: list[int]) -> NDArray[np.bool_]:
+            features = self._features(self.production, question, some)
+            return finite_rows(self.production.score(features, len(some)))
+
+        own = blame(self.production.id, places, ask, finite)
+        found = sorted([*failures, *own], key=lambda one: one.place)
+        return Unanswered(said, self._entry(question, [], found))
 
     def _try_canary(self, question: Question, part: Part, places: list[int]) -> list[Failure]:
         """Ask the canary, and return what it could not answer.

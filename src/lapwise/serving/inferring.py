@@ -11,7 +11,7 @@ from lapwise.core.clock import MachineClock, SystemWorldClock, WorldClock, parse
 from lapwise.core.errors import DeclarationError
 from lapwise.core.ids import new_id
 from lapwise.core.prediction import Answered, Feedback, LogEntry
-from lapwise.serving.answering import Answering, Part, outputs_of
+from lapwise.serving.answering import Answering, Part, Unanswered, outputs_of
 from lapwise.serving.complaint import complaint
 from lapwise.serving.live import Fixed, Live
 from lapwise.serving.metrics import Tally
@@ -41,6 +41,7 @@ class _Head(msgspec.Struct):
 
     type: str
     request: str = ""
+    answers: tuple[msgspec.Raw, ...] = ()
 
 
 _HEAD = msgspec.msgpack.Decoder(_Head)
@@ -83,7 +84,7 @@ class Inferring:
         log = log_folder(self._live.folder)
         for payload in newest(log, entries=_ENTRIES, most_bytes=_RECENT_BYTES):
             head = _HEAD.decode(payload)
-            if head.type == "answered":
+            if head.type == "answered" and head.answers:
                 self._recent.put(head.request, _Given(None, payload), size=len(payload))
 
     def infer(self, body: bytes, *, route: bool = True) -> bytes:
@@ -111,15 +112,20 @@ class Inferring:
                 return self._again(answering, request, body, before)
         at = self._at(request.parameters.at if request.parameters else None)
         question = answering.read(request.inputs, request.id or self._new_id(), at)
-        entry, parts = answering.answer(question, route=route)
+        try:
+            entry, parts = answering.answer(question, route=route)
+        except Unanswered as error:
+            self._append(self._timed(error.entry, started))
+            self._count_failures(answering, error.entry)
+            raise
         outputs = _chosen(outputs_of(parts, question.id, question.carried.rows), request)
         answer = _response(answering, request, outputs)
-        microseconds = int((self._clock.monotonic() - started) * 1e6)
-        self._append(msgspec.structs.replace(entry, microseconds=microseconds))
+        entry = self._timed(entry, started)
+        self._append(entry)
         if request.id:
             kept = _Given(hash(body), answer)
             self._recent.put(request.id, kept, size=len(answer))
-        self._count_rows(answering, entry, microseconds)
+        self._count_rows(answering, entry)
         return answer
 
     def feedback(self, body: bytes) -> bytes:
@@ -212,12 +218,20 @@ class Inferring:
                 503, "the prediction log takes no entry, so no answer is given"
             ) from error
 
-    def _count_rows(self, answering: Answering, entry: Answered, microseconds: int) -> None:
-        self._tally.answered(microseconds)
+    def _timed(self, entry: Answered, started: float) -> Answered:
+        microseconds = int((self._clock.monotonic() - started) * 1e6)
+        return msgspec.structs.replace(entry, microseconds=microseconds)
+
+    def _count_failures(self, answering: Answering, entry: Answered) -> None:
+        for failure in entry.failures:
+            arm = "production" if failure.version == answering.production.id else "canary"
+            self._live.counters.add(1, "failures", failure.version, arm, failure.kind)
+
+    def _count_rows(self, answering: Answering, entry: Answered) -> None:
+        self._tally.answered(entry.microseconds)
         for answer in entry.answers:
             self._tally.rows(answer.version, answer.arm, len(answer.places))
-        for failure in entry.failures:
-            self._live.counters.add(1, "failures", failure.version, "canary", failure.kind)
+        self._count_failures(answering, entry)
         for column, count in entry.unseen.items():
             self._live.counters.add(count, "unseen", column)
 

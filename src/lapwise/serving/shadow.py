@@ -156,6 +156,11 @@ class Shadow:
                 name: [values[place] for place in places] for name, values in entry.inputs.items()
             }
             return self._arm.look_up(inputs, entry.at)
+        if not entry.answers:  # production failed it, so nobody kept the features but the request
+            return {
+                name: [entry.inputs[name][place] for place in places]
+                for name in self._arm.features
+            }
         given = _given(entry)
         return {name: [given[place][name] for place in places] for name in self._arm.features}
 
@@ -267,7 +272,9 @@ def run_shadow(folder: Path, open_version: OpenVersion) -> None:
 
 
 def _places(entry: Answered) -> list[int]:
-    return sorted(place for answer in entry.answers for place in answer.places)
+    """Return the rows that production or the canary answered, else those that production failed."""
+    answered = {place for answer in entry.answers for place in answer.places}
+    return sorted(answered or {failure.place for failure in entry.failures})
 
 
 def _given(entry: Answered) -> dict[int, Mapping[str, Any]]:
