@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -148,7 +149,7 @@ def show_year(year: Year) -> None:
                     str(one.number),
                     when(one.as_of)[:10],
                     one.trigger.kind,
-                    one.decision,
+                    re.sub(r"\([^)]*\)", "", one.decision),
                     f"{one.seconds:.1f}",
                     f"{one.reused}/{one.ran + one.reused}",
                 )

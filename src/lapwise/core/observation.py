@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from lapwise.core.model import Metric, Record
@@ -23,7 +24,7 @@ class HourCounts(Record, frozen=True, kw_only=True):
     hour: int
     rows: int
     bins: dict[str, tuple[int, ...]]
-    unseen: dict[str, int] = {}
+    unseen: Mapping[str, int] = {}
     failures: int = 0
 
 

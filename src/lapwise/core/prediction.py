@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from lapwise.core.deployment import ArmName
@@ -76,7 +77,7 @@ class Answered(Record, frozen=True, kw_only=True, tag="answered"):
     answers: tuple[Answer, ...]
     failures: tuple[Failure, ...] = ()
     looked_up: bool = True
-    unseen: dict[str, int] = {}
+    unseen: Mapping[str, int] = {}
     microseconds: int = 0
     shadow: bool = False
 

@@ -26,8 +26,7 @@ __all__ = ["APPROVER", "END", "START", "flights", "replay_flights"]
 
 APPROVER = "policy:replay"
 START = parse_time("2013-04-01")
-END = parse_time("2014-01-02")
-"""By then the last flight of 2013 has landed."""
+END = parse_time("2014-01-01")
 _DAY = 86_400_000_000
 
 

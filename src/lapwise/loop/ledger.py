@@ -26,8 +26,8 @@ _SHORT: dict[VerdictStatus, str] = {
 class LedgerLine(Record, frozen=True, kw_only=True):
     """A lap as people read it.
 
-    ``ran`` and ``reused`` count steps. ``decision`` and ``who`` are those of a person once one has
-    decided about the lap's version, of the gates before that.
+    ``ran`` and ``reused`` count steps. ``decision`` and ``who`` are those of a rollout that took the
+    lap's version back, else of a person once one has decided about it, of the gates before that.
     """
 
     number: int
@@ -88,6 +88,13 @@ def _decided(store: Store, lap: Lap) -> tuple[str, str]:
         version = store.models.get(lap.version)
     except NotFoundError:
         return lap.decision, lap.decided_by
+    rollout = next(
+        (one for one in store.rollouts.list(lap.loop) if one.candidate == version.id), None
+    )
+    if rollout is not None and rollout.phase in ("rolled_back", "aborted"):
+        ended = rollout.history[-1]
+        before = rollout.history[-2].phase if len(rollout.history) > 1 else rollout.phase
+        return f"v{version.number} {rollout.phase.replace('_', ' ')} in {before}", ended.by
     decisions = store.models.approvals(version.id)
     if not decisions:
         return lap.decision, lap.decided_by
