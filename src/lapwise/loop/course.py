@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from lapwise.core.digest import digest_value
 from lapwise.core.model import KeyPart, LapStep
-from lapwise.data.snapshot import snapshot
 from lapwise.loop.recipe import Recipe, feature_parts, read_features
 from lapwise.loop.steps.baseline import linear_baseline
 from lapwise.loop.steps.categories import categories_of
@@ -18,6 +17,7 @@ from lapwise.loop.steps.fit import train_again, train_in_run
 from lapwise.loop.steps.parts import in_parts
 from lapwise.loop.steps.rehearsal import Rehearsal
 from lapwise.loop.steps.threads import half
+from lapwise.loop.tables import take_version
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,14 +68,8 @@ class Course:
         clock = self.workshop.machine
         began, started = clock.timestamp(), clock.monotonic()
         for table in self.loop.tables:
-            self.versions[table.name] = snapshot(
-                table,
-                self.workshop.store,
-                root=self.workshop.project.root,
-                watermark=self.as_of,
-                accept=accept,
-                progress=self.workshop.progress,
-                fingerprint=self.workshop.engine.fingerprint,
+            self.versions[table.name] = take_version(
+                self.workshop, table, watermark=self.as_of, accept=accept
             )
         digest = digest_value(self.datasets)
         self.note(

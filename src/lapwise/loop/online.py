@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lapwise.core.errors import DataError, DeclarationError, NotFoundError
+from lapwise.core.clock import format_time
+from lapwise.core.errors import DataError, DeclarationError, FeatureError, NotFoundError
 from lapwise.core.model import Column, Record
 from lapwise.data import scan
 from lapwise.data.instants import in_utc
-from lapwise.data.snapshot import snapshot
 from lapwise.features import OnlineLookup, OnlineStore, definition_digest
+from lapwise.loop.tables import take_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lapwise.core.model import DatasetVersion
+    from lapwise.data import Table
     from lapwise.features import Pushed
     from lapwise.loop.bootstrap import Workshop
     from lapwise.loop.model import Loop
@@ -74,7 +75,7 @@ def materialize_online(workshop: Workshop, loop: Loop) -> int:
     now = workshop.world.now()
     tables: dict[str, pl.LazyFrame] = {}
     for table in {view.table.name: view.table for view in loop.views}.values():
-        version = _version(workshop, table, now)
+        version = take_version(workshop, table, watermark=now)
         tables[table.name] = scan(version, workshop.store)
     with OnlineStore.open(workshop.project.live / "features") as online:
         online.materialize(loop.views, tables, at=now, progress=workshop.progress)
@@ -87,7 +88,7 @@ def push_file(workshop: Workshop, loop: Loop, name: str, source: Path) -> Pushed
     Raises:
         DeclarationError: no view reads a table of this name.
         DataError: the file cannot be read.
-        FeatureError: the rows do not fit the table; nothing was pushed.
+        FeatureError: the rows do not fit the table, or are not known yet; nothing was pushed.
     """
     views = [view for view in loop.views if view.table.name == name]
     if not views:
@@ -95,13 +96,10 @@ def push_file(workshop: Workshop, loop: Loop, name: str, source: Path) -> Pushed
         raise DeclarationError(
             "no view reads a table of this name", value=name, expected=", ".join(known)
         )
-    try:
-        read = pl.read_csv if source.suffix.lower() == ".csv" else pl.read_parquet
-        rows = read(source)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{source} cannot be read", value=type(error).__name__) from error
+    table, rows = views[0].table, in_utc(_read(source).lazy()).collect()
+    _check_known(table, rows, workshop.world.now())
     with OnlineStore.open(workshop.project.live / "features") as online:
-        return online.push(views[0].table, in_utc(rows.lazy()).collect(), views)
+        return online.push(table, rows, views)
 
 
 def look_up(workshop: Workshop, loop: Loop, values: Sequence[str]) -> Mapping[str, Any]:
@@ -124,21 +122,36 @@ def look_up(workshop: Workshop, loop: Loop, values: Sequence[str]) -> Mapping[st
     return {name: column[0] for name, column in found.items()}
 
 
+def _read(source: Path) -> pl.DataFrame:
+    try:
+        if source.suffix.lower() == ".csv":
+            return pl.read_csv(source, try_parse_dates=True, infer_schema_length=10_000)
+        return pl.read_parquet(source)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{source} cannot be read", value=type(error).__name__) from error
+
+
+def _check_known(table: Table, rows: pl.DataFrame, now: int) -> None:
+    """Refuse rows of the future: after one the store would no longer answer for the present."""
+    if not isinstance(rows.schema.get(table.known), pl.Datetime):
+        return  # told by the store
+    known = pl.col(table.known).dt.epoch("us")
+    later = rows.filter(known > now)
+    if not later.is_empty():
+        raise FeatureError(
+            f"{later.height:,} of {rows.height:,} rows are not known yet",
+            value=format_time(later.select(known.max()).item()),
+            expected=f"{table.known} at or before {format_time(now)}",
+            fix="correct the times, or push the rows when they are known",
+        )
+
+
 def _inputs(workshop: Workshop, loop: Loop) -> tuple[Column, ...]:
     table = loop.examples.table
-    known = {c.name: c for c in _version(workshop, table, workshop.world.now()).columns}
+    known = {
+        c.name: c for c in take_version(workshop, table, watermark=workshop.world.now()).columns
+    }
     return tuple(known[name] for name in loop.examples.inputs)
-
-
-def _version(workshop: Workshop, table: Any, now: int) -> DatasetVersion:
-    return snapshot(
-        table,
-        workshop.store,
-        root=workshop.project.root,
-        watermark=now,
-        progress=workshop.progress,
-        fingerprint=workshop.engine.fingerprint,
-    )
 
 
 def _given(values: Sequence[str], columns: Sequence[Column]) -> dict[str, Any]:

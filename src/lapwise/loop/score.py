@@ -13,9 +13,9 @@ from lapwise.core.errors import DataError, ModelError, StorageFullError
 from lapwise.core.model import KeyPart, Record
 from lapwise.data import scan
 from lapwise.data.instants import in_utc
-from lapwise.data.snapshot import snapshot
 from lapwise.features import compute
 from lapwise.loop.recipe import Recipe, read_features, read_recipe
+from lapwise.loop.tables import take_version
 from lapwise.registry import load
 
 if TYPE_CHECKING:
@@ -199,14 +199,7 @@ def _versions(
     store = workshop.store
     page = {table.name: table for table in loop.tables} if loop is not None else {}
     return {
-        name: snapshot(
-            page[name],
-            store,
-            root=workshop.project.root,
-            watermark=workshop.world.now(),
-            progress=workshop.progress,
-            fingerprint=workshop.engine.fingerprint,
-        )
+        name: take_version(workshop, page[name], watermark=workshop.world.now())
         if name in page
         else store.datasets.get(name)
         for name in sorted(tables)

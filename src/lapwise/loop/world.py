@@ -12,7 +12,7 @@ import polars as pl
 from lapwise.core.clock import format_time
 from lapwise.core.errors import DeclarationError
 from lapwise.data import build_examples, scan
-from lapwise.data.snapshot import snapshot
+from lapwise.loop.tables import take_version
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,15 +113,7 @@ def read_world(workshop: Workshop, loop: Loop, start: int, end: int) -> World:
     """
     tables = {table.name: table for table in loop.tables}
     versions = {
-        name: snapshot(
-            table,
-            workshop.store,
-            root=workshop.project.root,
-            watermark=end,
-            progress=workshop.progress,
-            fingerprint=workshop.engine.fingerprint,
-        )
-        for name, table in tables.items()
+        name: take_version(workshop, table, watermark=end) for name, table in tables.items()
     }
     declared = loop.examples
     instant = pl.col("time").to_physical()
