@@ -1,9 +1,10 @@
 """Requests a second and p99 of one server process, beside a raw ASGI echo on the same server.
 
-Logistic regression on 17 numbers and 3 texts, as ONNX; features given; one caller on one kept-alive
-connection tells the latency, 16 connections tell the requests a second. Rounds alternate, so that a
-busy machine slows all alike. ``--peers`` adds FastAPI with scikit-learn, in an environment of its
-own, from the lock in ``peers/``.
+Logistic regression on 17 numbers and 3 texts, as ONNX, features given; and the flights product after
+a lap, with its features given, and with them looked up online: that is what a user is served. One
+caller on one kept-alive connection tells the latency, 16 connections tell the requests a second.
+Rounds alternate, so that a busy machine slows all alike. ``--peers`` adds FastAPI with scikit-learn,
+in an environment of its own, from the lock in ``peers/``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from benchmarks.looked_up import MODEL, Flights
 from benchmarks.serving_worker import version
 from benchmarks.table import table
 from lapwise.core.clock import MachineClock
@@ -36,6 +38,7 @@ from lapwise.serving import VersionFiles, publish
 NUMBERS = [f"n{at}" for at in range(17)]
 TEXTS = ["carrier", "origin", "dest"]
 VALUES = ["UA", "DL", "B6", "AA", "EV"]
+COUNTS = (1, 100)
 ROUNDS = 5
 SECONDS = 1.5
 CALLERS = 16
@@ -197,8 +200,20 @@ def fastapi(folder: Path, model: Any, stack: ExitStack) -> Server:
     clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "OMP_NUM_THREADS": "1"}
     command = [python, script, str(folder / "model.skops"), str(port_file)]
     port = stack.enter_context(started(command, port_file, clean))
-    bodies = {count: msgspec.json.encode(rows(count)) for count in (1, 100)}
+    bodies = {count: msgspec.json.encode(rows(count)) for count in COUNTS}
     return Server("FastAPI + scikit-learn", port, "/predict", bodies)
+
+
+def flights(folder: Path, stack: ExitStack) -> list[Server]:
+    """Start the flights product once, to be asked in two ways."""
+    product = Flights(folder)
+    running = product.start()
+    stack.callback(running.stop)
+    port, path = running.address[1], f"/v2/models/{MODEL}/infer"
+    return [
+        Server("flights, given", port, path, product.given(running, COUNTS)),
+        Server("flights, looked up", port, path, product.looked_up(COUNTS)),
+    ]
 
 
 def main(argv: Sequence[str]) -> None:
@@ -215,7 +230,7 @@ def main(argv: Sequence[str]) -> None:
             Deployment(model="bench", production="v1", revision=1),
             {"v1": VersionFiles(content=msgspec.json.encode(version(columns())), blobs={})},
         )
-        bodies = {count: infer_request(count) for count in (1, 100)}
+        bodies = {count: infer_request(count) for count in COUNTS}
         servers = []
         for kind, name in names.items():
             port_file = folder / f"{kind}.port"
@@ -223,12 +238,14 @@ def main(argv: Sequence[str]) -> None:
             env = {**os.environ, "OMP_NUM_THREADS": "1"}
             port = stack.enter_context(started([*command, str(port_file)], port_file, env))
             servers.append(Server(name, port, "/v2/models/bench/infer", bodies))
+        servers += flights(folder / "flights", stack)
         if asked.peers:
             servers.append(fastapi(folder, model, stack))
         measure(servers)
-    for count in (1, 100):
-        print(f"\n{count} row{'s' if count > 1 else ''} a request, {len(bodies[count]):,} bytes")
+    for count in COUNTS:
+        print(f"\n{count} row{'s' if count > 1 else ''} a request")
         print(shown(servers, count))
+    print("\nx echo: p50 beside the raw ASGI echo's; of echo: requests a second beside its.")
 
 
 def measure(servers: Sequence[Server]) -> None:
@@ -241,13 +258,31 @@ def measure(servers: Sequence[Server]) -> None:
 
 
 def shown(servers: Sequence[Server], count: int) -> str:
-    lines = []
-    for server in servers:
-        ordered = sorted(server.waits[count])
-        p50, p99 = (ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.99))
-        answers = median(server.rates[count])
-        lines.append((server.name, answers, answers * count, p50, p99))
-    return table(["server, one process", "requests/s", "rows/s", "p50 µs", "p99 µs"], lines)
+    """Return a table; the first server is what the others stand beside."""
+    found = [(server, median(server.rates[count]), *waited(server, count)) for server in servers]
+    _, floor_rate, floor_wait, _ = found[0]
+    lines = [
+        (
+            server.name,
+            f"{len(server.bodies[count]):,}",
+            answers,
+            answers * count,
+            p50,
+            p99,
+            p50 / floor_wait,
+            answers / floor_rate,
+        )
+        for server, answers, p50, p99 in found
+    ]
+    names = ["server, one process", "bytes", "req/s", "rows/s", "p50 µs", "p99 µs", "x echo"]
+    return table([*names, "of echo"], lines)
+
+
+def waited(server: Server, count: int) -> tuple[float, float]:
+    """Return p50 and p99 in microseconds."""
+    ordered = sorted(server.waits[count])
+    p50, p99 = (ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.99))
+    return p50, p99
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ def request(rows: pl.DataFrame, at: int, version: str = "v1", arm: Any = "produc
         rows=tuple(rows["row"]),
         units=(),
         inputs={},
+        shadow=arm == "shadow",
         answers=(
             Answer(
                 version=version,

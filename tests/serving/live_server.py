@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from lapwise.serving import InferenceApp, adopt, bind, run_shadow, serve, supervise
+from lapwise.serving import InferenceApp, adopt, bind, run_shadow, serve, supervise, tokens_for
 from tests.serving.toys import Opener
 
 
@@ -19,7 +19,8 @@ def main(role: str, folder: Path, *rest: str) -> None:
     replay = "--replay" in rest
     (folder / f"{role}-{os.getpid()}.pid").touch()
     if role == "worker":
-        app = InferenceApp.of_folder(folder, Opener(folder), replay=replay)
+        tokens = tokens_for("127.0.0.1")
+        app = InferenceApp.of_folder(folder, Opener(folder), replay=replay, tokens=tokens)
         serve(app, adopt(int(rest[0])))
     elif role == "shadow":
         run_shadow(folder, Opener(folder))

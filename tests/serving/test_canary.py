@@ -108,7 +108,7 @@ def test_a_row_that_spoils_the_canary_is_answered_by_production_alone(
         assert server.deployment()["fused"] is None
 
 
-def test_production_that_fails_is_500_and_no_failure_of_the_canary(tmp_path: Path) -> None:
+def test_a_row_that_production_fails_too_is_500_and_blows_no_fuse(tmp_path: Path) -> None:
     lay(
         tmp_path,
         deployment(canary="v2", weight=10_000),
@@ -116,9 +116,13 @@ def test_production_that_fails_is_500_and_no_failure_of_the_canary(tmp_path: Pat
         toy(2, "raises"),
     )
     with Server(tmp_path) as server:
-        for _ in range(10):
-            answer = server.ask(carried(distance=[9_000]))
+        for turn in range(10):
+            answer = server.ask(carried(distance=[9_000]), id=f"f{turn}")
             assert answer.status_code == 500
             assert SECRET not in answer.text
         assert server.deployment()["fused"] is None
-        assert server.answered() == []
+        entries = server.answered()
+        assert [one.request for one in entries] == [f"f{turn}#failed" for turn in range(10)]
+        for entry in entries:
+            assert entry.answers == ()
+            assert [(one.place, one.version) for one in entry.failures] == [(0, "v2"), (0, "v1")]

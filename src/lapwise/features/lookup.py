@@ -143,7 +143,7 @@ class _Demand:
 
     def compute(self, frame: pl.DataFrame) -> dict[str, Sequence[Any]]:
         try:
-            made = frame.select(self.expressions)
+            made = frame.select_seq(self.expressions)  # a thread costs more than it gains
         except pl.exceptions.PolarsError:
             made = self.feature.compute(frame)  # which says what is wrong
         if made.height != frame.height:  # nothing but constants

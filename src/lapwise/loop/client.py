@@ -14,7 +14,6 @@ __all__ = ["Client"]
 _PATIENCE = 30.0
 _PAUSE = 0.02
 _AGAIN = (502, 503, 504)
-_TOKEN = "LAPWISE_TOKEN"
 
 
 class Client:
@@ -33,7 +32,7 @@ class Client:
         self._connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
         self._clock = MachineClock()
         self._headers = {"Content-Type": "application/json"}
-        if token := os.environ.get(_TOKEN):
+        if token := os.environ.get("LAPWISE_TOKEN"):
             self._headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str) -> bytes:

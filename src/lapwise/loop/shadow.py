@@ -6,16 +6,17 @@ its own answers; no request ever waits for it.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-
-from lapwise.loop.served import opener
 
 __all__ = ["main"]
 
 
 def main() -> None:
     """Follow the log until SIGTERM."""
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # as in a worker
+    from lapwise.loop.served import opener
     from lapwise.serving import run_shadow
 
     folder, features = Path(sys.argv[1]), Path(sys.argv[2])

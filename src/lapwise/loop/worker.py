@@ -7,16 +7,19 @@ that listens.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-
-from lapwise.loop.served import opener
 
 __all__ = ["main"]
 
 
 def main() -> None:
     """Serve until SIGTERM."""
+    # A request's frames are small: to share them out among threads costs more than they do. Polars
+    # reads this once, when it is imported.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    from lapwise.loop.served import opener
     from lapwise.serving import InferenceApp, adopt, serve, tokens_for
 
     folder, features = Path(sys.argv[1]), Path(sys.argv[2])

@@ -76,7 +76,7 @@ class Observer:
             return
         if not isinstance(entry, Answered) or entry.request in self._requests:
             return
-        if any(answer.arm == "shadow" for answer in entry.answers):
+        if entry.shadow:
             return
         day = entry.at // DAY * DAY
         if self._judged is not None and day < self._judged - self._horizon:

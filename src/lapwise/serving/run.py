@@ -10,6 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lapwise.core.errors import MissingDependencyError, ModelError
+from lapwise.serving.memory import keep_memory
 from lapwise.serving.orphan import die_with_supervisor
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def serve(
             fix="pip install 'lapwise[serve]'",
         ) from error
     die_with_supervisor()
+    keep_memory()
     config = uvicorn.Config(
         app,
         loop="uvloop",

@@ -24,6 +24,7 @@ from lapwise.serving.answering import Part, finite_rows
 from lapwise.serving.arm import Arm
 from lapwise.serving.counters import Counters
 from lapwise.serving.log_reader import LogReader
+from lapwise.serving.memory import keep_memory
 from lapwise.serving.orphan import die_with_supervisor
 from lapwise.serving.prediction_log import PredictionLog, log_folder
 from lapwise.serving.served import OpenVersion
@@ -158,8 +159,7 @@ class Shadow:
             return self._arm.look_up(inputs, entry.at)
         if not entry.answers:  # production failed it, so nobody kept the features but the request
             return {
-                name: [entry.inputs[name][place] for place in places]
-                for name in self._arm.features
+                name: [entry.inputs[name][place] for place in places] for name in self._arm.features
             }
         given = _given(entry)
         return {name: [given[place][name] for place in places] for name in self._arm.features}
@@ -244,6 +244,7 @@ def run_shadow(folder: Path, open_version: OpenVersion) -> None:
         LapwiseError: the version cannot be loaded.
     """
     die_with_supervisor()
+    keep_memory()
     os.nice(_NICE)
     try:
         Path("/proc/self/oom_score_adj").write_text("1000")
