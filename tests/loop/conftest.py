@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lapwise.core.clock import format_time
+from tests.loop.answered import Asked, make_answered
 from tests.loop.twice import NOW, Driven, make_twice
 from tests.loop.worlds import World, forget, make_world
 
@@ -72,3 +73,23 @@ def driven(twice: World) -> Iterator[Driven]:
     """Its rollout, moved on by hand; nobody approves unless the test does."""
     with twice.workshop(format_time(NOW)) as opened:
         yield Driven(opened, twice)
+
+
+@pytest.fixture(scope="session")
+def _answered_template(tmp_path_factory: pytest.TempPathFactory, _twice_template: Path) -> Asked:
+    root = tmp_path_factory.mktemp("answered") / "returns"
+    shutil.copytree(_twice_template, root)
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        found = make_answered(World(root))
+    finally:
+        sys.dont_write_bytecode = bytecode
+    forget()
+    return found
+
+
+@pytest.fixture
+def answered(tmp_path: Path, _answered_template: Asked) -> Asked:
+    """A product whose v1 has answered three days of orders, until NOW."""
+    shutil.copytree(_answered_template.world.root, tmp_path / "answered")
+    return Asked(World(tmp_path / "answered"), _answered_template.history)

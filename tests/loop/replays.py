@@ -75,9 +75,7 @@ def replay(
 def predictions(world: World) -> pl.DataFrame:
     """Return what was answered, without what differs from run to run (ids of versions)."""
     with world.workshop() as opened:
-        names = {
-            one.id: one.digest for one in opened.store.models.list("returns", limit=1000)
-        }
+        names = {one.id: one.digest for one in opened.store.models.list("returns", limit=1000)}
         logged = read_predictions(opened.project.live, "returns")
     return logged.with_columns(pl.col("version").replace_strict(names)).sort("prediction_id")
 

@@ -34,7 +34,11 @@ def test_later_versions_reach_production_by_shadow_and_canary_alone(turned: Repl
         store = opened.store
         versions = sorted(store.models.list("returns"), key=lambda one: one.number)
         rollouts = {one.candidate: one for one in store.rollouts.list("returns")}
-        reached = [one for one in versions if "bootstrap" not in one.marks and one.stage in ("production", "archived")]
+        reached = [
+            one
+            for one in versions
+            if "bootstrap" not in one.marks and one.stage in ("production", "archived")
+        ]
         production = store.models.production("returns")
     assert "bootstrap" in versions[0].marks
     assert reached, "no later version was promoted, so nothing is proven"
@@ -51,9 +55,7 @@ def test_a_canary_answers_its_units_and_nobody_else(turned: Replayed) -> None:
         logged = read_predictions(opened.project.live, "returns")
     arms = logged.group_by("arm").len()
     assert set(arms["arm"]) == {"production", "canary"}
-    both = (
-        logged.group_by("revision", "unit").agg(pl.col("arm").n_unique().alias("arms"))
-    )
+    both = logged.group_by("revision", "unit").agg(pl.col("arm").n_unique().alias("arms"))
     assert both["arms"].max() == 1
 
 

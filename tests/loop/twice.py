@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lapwise.core.clock import parse_time
+import msgspec
+
+from lapwise.core.clock import FixedWorldClock, parse_time
 from lapwise.core.prediction import Answer, Answered, Failure, LogEntry
 from lapwise.loop.acting import decide_version
 from lapwise.loop.rolling import Rolling
 from lapwise.registry import approve
-from lapwise.rollout import Decision, advance
+from lapwise.rollout import Decision, advance, decide
 from lapwise.serving import read_deployment
 from tests.loop.replays import make_product
 from tests.loop.worlds import World
 
 if TYPE_CHECKING:
-    from lapwise.core.deployment import Deployment
+    from lapwise.core.deployment import ArmName, Deployment
     from lapwise.core.rollout import Rollout
     from lapwise.loop.bootstrap import Workshop
     from lapwise.loop.happening import Happened
@@ -53,12 +55,18 @@ class Driven:
     world: World
     approver: str = ""
     now: int = NOW
+    asked: int = 0
     entries: list[LogEntry] = field(default_factory=list)
     told: list[Happened] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.loop = self.world.loop()
         self.begin()
+
+    @property
+    def shop(self) -> Workshop:
+        """The workshop, its world's clock standing at the present time."""
+        return replace(self.workshop, world=FixedWorldClock(self.now))
 
     def begin(self) -> None:
         """Let another watcher take over: it reads the whole log."""
@@ -103,55 +111,51 @@ class Driven:
         rollout = self.newest()
         for _ in range(count):
             self.now += 1_000_000
-            place = len(self.entries)
-            for shadow in (False, True):
-                version = rollout.candidate if shadow else rollout.control
-                self.feed(self._answered(place, version, shadow=shadow, fails=shadow and failing))
+            self.asked += 1
+            self.feed(self._answered(rollout.control, "production"))
+            self.feed(self._answered(rollout.candidate, "shadow", fails=failing))
 
     def canary(self, count: int, *, failing: bool = False) -> None:
         """Log requests of as many units, of which every second meets the canary."""
         rollout = self.newest()
         for turn in range(count):
             self.now += 1_000_000
-            place = len(self.entries)
+            self.asked += 1
             if turn % 2:
-                self.feed(self._answered(place, rollout.control))
+                self.feed(self._answered(rollout.control, "production"))
             elif failing:
                 failure = Failure(place=0, version=rollout.candidate, kind="exception")
-                self.feed(self._answered(place, rollout.control, failures=(failure,)))
+                answered = self._answered(rollout.control, "production")
+                self.feed(msgspec.structs.replace(answered, failures=(failure,)))
             else:
-                self.feed(self._answered(place, rollout.candidate, arm="canary"))
+                self.feed(self._answered(rollout.candidate, "canary"))
 
-    def _answered(
-        self,
-        place: int,
-        version: str,
-        *,
-        shadow: bool = False,
-        fails: bool = False,
-        arm: str = "production",
-        failures: tuple[Failure, ...] = (),
-    ) -> Answered:
+    def _answered(self, version: str, arm: ArmName, *, fails: bool = False) -> Answered:
         answer = Answer(
             version=version,
-            arm="shadow" if shadow else "canary" if arm == "canary" else "production",
+            arm=arm,
             places=(0,),
             features={},
-            scores=[0.1 + 0.8 * (place // 2 % 10) / 10],
+            scores=[0.1 + 0.08 * (self.asked % 10)],
         )
-        if fails:
-            failures = (Failure(place=0, version=version, kind="exception"),)
+        failure = Failure(place=0, version=version, kind="exception")
         return Answered(
-            request=f"q{place - place % 2 if shadow or not failures else place}",
+            request=f"q{self.asked}",
             at=self.now,
             revision=1,
-            rows=(f"r{place}",),
-            units=(f"u{place}",),
+            rows=(f"r{self.asked}",),
+            units=(f"u{self.asked}",),
             inputs={},
             answers=() if fails else (answer,),
-            failures=failures,
-            shadow=shadow,
+            failures=(failure,) if fails else (),
+            shadow=arm == "shadow",
         )
+
+    def approve(self, number: int, by: str = "ada") -> None:
+        """Let a person approve a version, a moment later."""
+        self.now += 1
+        store = self.workshop.store
+        approve(store, store.models.get(f"{MODEL}@v{number}"), by=by, at=self.now)
 
     def to_waiting(self) -> Rollout:
         """Go through the shadow."""
@@ -164,8 +168,7 @@ class Driven:
     def to_canary(self) -> Rollout:
         """Go to the canary's first step: ada approves while the shadow runs."""
         self.tick()
-        with self.world.workshop() as opened:
-            approve(opened.store, opened.store.models.get("returns@v3"), by="ada", at=self.now)
+        self.approve(3)
         rollout = self.tick()
         assert rollout.phase == "canary", rollout.history[-1].sentence
         return rollout
@@ -179,8 +182,12 @@ class Driven:
         return rollout
 
     def why(self) -> str:
-        """Return what the evidence says now."""
-        return "\n".join(one.sentence for one in self.told)
+        """Return what was told, and what the evidence says now."""
+        rollout = self.newest()
+        told = [one.sentence for one in self.told]
+        if rollout.open:
+            told.append(decide(rollout, self.rolling._follow(rollout), self.now).sentence)
+        return "\n".join(told)
 
     def promoted_record(self) -> Rollout:
         """Return the newest rollout as promoted, without anything that follows from it."""

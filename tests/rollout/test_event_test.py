@@ -49,7 +49,7 @@ def test_without_an_effect_the_next_failure_leaves_the_evidence_as_it_is_on_aver
     candidate: int, control: int, share: float
 ) -> None:
     now = log_evidence(candidate, control, share)
-    if now < -600:
+    if now < -100:  # scipy has few digits so far out, where evidence is nil
         return
     mean = share * math.exp(log_evidence(candidate + 1, control, share) - now)
     mean += (1 - share) * math.exp(log_evidence(candidate, control + 1, share) - now)
@@ -61,7 +61,7 @@ def test_less_harm_than_tolerated_makes_evidence_shrink(
     candidate: int, control: int, share: float, tolerance: float
 ) -> None:
     now = log_evidence(candidate, control, share, tolerance=tolerance)
-    if now < -600:
+    if now < -100:  # scipy has few digits so far out, where evidence is nil
         return
     more = log_evidence(candidate + 1, control, share, tolerance=tolerance) - now
     less = log_evidence(candidate, control + 1, share, tolerance=tolerance) - now

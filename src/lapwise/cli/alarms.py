@@ -22,8 +22,11 @@ def alarms(model: Model = None, limit: Limit = 20, json: AsJson = False) -> None
 
     Example: lapwise alarms flight-delay
     """
+    from lapwise.loop.serve import find_model
+
     with workshop() as opened:
-        found = opened.store.alarms.list(model, limit=limit)
+        name = None if model is None else find_model(opened.store, model)
+        found = opened.store.alarms.list(name, limit=limit)
     if json:
         print_json(found)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -77,7 +78,8 @@ def demo(
             f"{told.rollbacks} rollbacks in {told.seconds:.0f} s."
         )
         if not (serve or open_):
-            show(f"\nSee it:  cd {folder} && lapwise up")
+            # Without its watcher, which would go round on the world of today.
+            show(f"\nSee it:  cd {quote(str(folder))} && lapwise up --no-watch")
     if serve or open_:
         loop, project = flights(folder)
         run_up(project, loop, port=0, watch=False, then=typer.launch if open_ else None)

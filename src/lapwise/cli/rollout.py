@@ -97,17 +97,24 @@ def rollout_abort(model: Model = None, by: By = None, note: Note = "") -> None:
 
 
 @app.command()
-def rollback(model: Model = None, by: By = None, note: Note = "") -> None:
+def rollback(
+    version: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL[@vN]]", help="Name the version, and no other is taken."),
+    ] = None,
+    by: By = None,
+    note: Note = "",
+) -> None:
     """Take the newest version away from users, now: the canary, or what replaced production last.
 
-    Example: lapwise rollback flight-delay --note "complaints since noon"
+    Example: lapwise rollback flight-delay@v3 --note "complaints since noon"
     """
     from lapwise.loop.acting import roll_back_now
 
     with workshop() as opened:
-        version, deployed = roll_back_now(opened, model, by=by or opened.actor, note=note)
+        gone, deployed = roll_back_now(opened, version, by=by or opened.actor, note=note)
     show(
-        f"rolled back: {version.model} v{version.number} is in {version.stage};"
+        f"rolled back: {gone.model} v{gone.number} is in {gone.stage};"
         f" deployment {deployed.revision} is in force"
     )
 

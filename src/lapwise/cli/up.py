@@ -11,6 +11,7 @@ import typer
 from lapwise.cli.app import app
 from lapwise.cli.options import Page, page_and_workshop
 from lapwise.cli.render import show
+from lapwise.core.errors import StorageFullError
 
 if TYPE_CHECKING:
     from lapwise.loop.model import Loop
@@ -55,10 +56,18 @@ def run_up(
 ) -> None:
     """Run it until Ctrl-C; ``then`` is called with the pages' address once they are there."""
     from lapwise.loop.deploy import folder_of
-    from lapwise.serving import bind, supervise
+    from lapwise.serving import bind, supervise, tokens_for
 
+    tokens_for("127.0.0.1")  # a token that is too short is told here, and not by each worker
     folder, features = folder_of(project.live, loop.name), project.live / "features"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFullError(
+            f"the snapshot folder {folder} cannot be made",
+            value=error.strerror,
+            expected="room on the disk and permission to write",
+        ) from error
     python = (sys.executable, "-m")
 
     def worker(number: int) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lapwise.core.errors import ConflictError, NotFoundError, RolloutError
@@ -43,6 +44,13 @@ def decide_version(
     """
     store, now = workshop.store, workshop.world.now()
     moved = act(store, store.models.get(reference), by=by, at=now, **more)
+    rollout = store.rollouts.open(moved.model)
+    if rollout is not None and rollout.candidate == moved.id and moved.stage == "archived":
+        # It answers nobody from now on, also where no watcher runs that would see it.
+        at = max(now, rollout.history[-1].at)
+        ended = abort(rollout, at=at, by=by, reason=f"v{moved.number} is archived")
+        with suppress(ConflictError):  # it ended, or moved on, meanwhile: the watcher sees to it
+            store.rollouts.update(ended, seen=rollout)
     deploy(store, workshop.project.live, moved.model, at=now)
     return moved
 
@@ -81,19 +89,28 @@ def act(workshop: Workshop, action: str, model: str | None, *, by: str, note: st
 
 
 def roll_back_now(
-    workshop: Workshop, model: str | None, *, by: str, note: str
+    workshop: Workshop, reference: str | None, *, by: str, note: str
 ) -> tuple[ModelVersion, Deployment]:
     """Take the newest version away from users: the open rollout's, else production's.
+
+    Args:
+        workshop: the project.
+        reference: a model, default the only one; or the very version that is meant, so that two
+            people who act at once do not take two versions away.
+        by: who does it.
+        note: why.
 
     Returns:
         The version that was taken away, and the deployment that is in force.
 
     Raises:
         StageError: production replaced no other version.
-        RolloutError: the rollout moved on meanwhile.
+        RolloutError: the rollout moved on meanwhile, or the version named answers nobody.
     """
     store = workshop.store
-    name = find_model(store, model)
+    meant = store.models.get(reference) if reference and "@" in reference else None
+    name = meant.model if meant else find_model(store, reference)
+    _check_meant(store, meant)
     now = workshop.world.now()
     rollout = store.rollouts.open(name)
     if rollout is not None:
@@ -107,6 +124,22 @@ def roll_back_now(
     if deployed is None:
         raise RolloutError("nothing is in production", value=name, fix="lapwise models")
     return version, deployed
+
+
+def _check_meant(store: Store, meant: ModelVersion | None) -> None:
+    """Refuse to take away another version than the one that is meant."""
+    if meant is None:
+        return
+    rollout = store.rollouts.open(meant.model)
+    production = store.models.production(meant.model)
+    next_ = rollout.candidate if rollout else production.id if production else ""
+    if next_ != meant.id:
+        raise RolloutError(
+            f"v{meant.number} is not what would be taken away",
+            value=meant.stage,
+            expected=f"v{store.models.get(next_).number}" if next_ else "a version that answers",
+            fix=f"lapwise models {meant.model}, then decide again",
+        )
 
 
 def _keep(workshop: Workshop, after: Rollout, before: Rollout) -> Rollout:

@@ -9,6 +9,7 @@ it does must be safe to ask twice. It ends when its standard input does.
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ __all__ = ["Child", "answer"]
 
 _TRIES = 12
 _TAIL = 20_000
+_PIECE = 65_536
 
 
 class Child:
@@ -67,7 +69,7 @@ class Child:
         for _ in range(_TRIES):
             process = self._running()
             for line in self._talk(process, question):
-                mark, body = line[:1], line[1:].rstrip(b"\n")
+                mark, body = line[:1], line[1:]
                 if mark == b"=":
                     return body
                 if mark == b"!":
@@ -110,9 +112,16 @@ class Child:
         with suppress(BrokenPipeError):
             process.stdin.write(question + b"\n")
             process.stdin.flush()
-        for line in process.stdout:
-            if line.endswith(b"\n"):
-                yield line
+        # Unlike a read, a poll is always interrupted by Ctrl-C, whoever handles the signal first.
+        poller = select.poll()
+        poller.register(process.stdout, select.POLLIN)
+        torn = b""
+        while poller.poll():
+            piece = os.read(process.stdout.fileno(), _PIECE)
+            if not piece:
+                return
+            *lines, torn = (torn + piece).split(b"\n")
+            yield from lines
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:

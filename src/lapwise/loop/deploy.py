@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapwise.core.deployment import Deployment
+from lapwise.core.errors import ServingError
 from lapwise.loop.served import pack
 from lapwise.rollout import deployment_for
 from lapwise.serving import VersionFiles, publish, read_deployment
+from lapwise.serving.snapshot import DEPLOYMENT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,11 +54,19 @@ def deploy(store: Store, live: Path, model: str, *, at: int, reason: str = "") -
         )
         kept = store.deployments.add(wanted)
         folder = folder_of(live, model)
-        shown = read_deployment(folder)
-        if shown is None or shown.revision != kept.revision:
+        if _shown(folder) != kept:
             named = [one for one in (kept.production, kept.canary, kept.shadow) if one]
             publish(folder, kept, {one: _files(store, one) for one in named})
         return kept
+
+
+def _shown(folder: Path) -> Deployment | None:
+    """Return what the folder says, and take away what says nothing, so that it is laid anew."""
+    try:
+        return read_deployment(folder)
+    except ServingError:
+        (folder / DEPLOYMENT).unlink(missing_ok=True)
+        return None
 
 
 def _files(store: Store, version: str) -> VersionFiles:

@@ -81,7 +81,10 @@ def lap(
             # If the store itself fails, its second refusal must not hide the first.
             with suppress(StoreError):
                 ledger.write(
-                    state="failed", error=_reason(error), seconds=clock.monotonic() - started
+                    # Stopped from outside, it says nothing about the lap: whoever was due still is.
+                    state="failed" if isinstance(error, Exception) else "died",
+                    error=_reason(error),
+                    seconds=clock.monotonic() - started,
                 )
             raise
         ledger.write(seconds=clock.monotonic() - started)

@@ -47,7 +47,7 @@ class Logged:
 def find_logged(live: Path, reference: str) -> Logged | None:
     """Return a prediction by its id, ``REQUEST.PLACE``, from any model's log; None if not there."""
     request, _, place = reference.rpartition(".")
-    if not request or not place.isdigit():
+    if not request or not place.isdecimal():
         return None
     for folder in sorted(live.glob("*/log")):
         found = _search(folder, request, int(place))
@@ -68,7 +68,7 @@ def _search(folder: Path, request: str, place: int) -> Logged | None:
 
 def _with_label(found: Logged, entries: Sequence[LogEntry]) -> Logged:
     name = prediction_id(found.entry.request, found.place)
-    row = found.entry.rows[found.place]
+    row = found.entry.rows[found.place] if found.entry.rows else ""
     for entry in entries:
         if isinstance(entry, Feedback):
             for outcome in entry.outcomes:

@@ -162,6 +162,12 @@ class Loop(_Declared):
                 value=self.name,
                 expected="letters, digits, _ and -",
             )
+        if self.name == "features":
+            raise DeclarationError(
+                "the online features of a project bear this name already",
+                value=self.name,
+                expected="another name for the loop",
+            )
         for function, role in ((self.train, "train"), (self.baseline, "baseline")):
             if function is not None:
                 _check_train(function, role)

@@ -104,14 +104,21 @@ class Replay:
         """Go through the hours; return the world that was read.
 
         Raises:
+            ConflictError: a watcher, or another replay, is at work on the same product.
+            DeclarationError: the product has lived on beyond the end.
             LapwiseError: a part of it failed for good; what was done until then is kept.
         """
+        with self.workshop.store.leases.hold(f"watch:{self.loop.name}"):
+            return self._run()
+
+    def _run(self) -> World:
         from lapwise.features import OnlineStore
 
         live = self.workshop.project.live
-        watcher = self._watcher()
         first = self._first_hour()
+        watcher = self._watcher()
         try:
+            self._resume()
             revision = self._tick(watcher, first)
             world = read_world(self.workshop, self.loop, self.start, self.end)
             with OnlineStore.open(live / "features") as online:
@@ -128,6 +135,17 @@ class Replay:
             if self._server is not None:
                 self._server.client.close()
                 self._server.process.stop()
+
+    def _resume(self) -> None:
+        """Start the servers again if a shadow answered when a replay was stopped.
+
+        It may owe answers to what was logged last, and the watcher's first tick waits for them.
+        """
+        from lapwise.serving import read_deployment
+
+        deployed = read_deployment(folder_of(self.workshop.project.live, self.loop.name))
+        if deployed is not None and deployed.shadow is not None:
+            self._follow(deployed.revision)
 
     def _hour(
         self, watcher: Child, world: World, online: OnlineStore, hour: int, pushed: int
@@ -242,10 +260,22 @@ class Replay:
         return Child("lapwise.loop.watcher", *arguments, folder=self.workshop.project.root)
 
     def _first_hour(self) -> int:
-        """Return the hour to begin with: that of the log's last entry, if there is one."""
+        """Return the hour to begin with: that of the log's last entry, if there is one.
+
+        What was answered, or gone round, after the end would decide about what comes before it.
+        """
         from lapwise.serving import last_logged
 
         last = last_logged(folder_of(self.workshop.project.live, self.loop.name))
+        laps = self.workshop.store.laps.list(self.loop.name, limit=1_000)
+        reached = max([last or 0, *(one.as_of for one in laps)])
+        if reached > self.end:
+            raise DeclarationError(
+                "the product has lived beyond the end of this stretch of history",
+                value=format_time(reached),
+                expected=f"nothing answered and no lap after {format_time(self.end)}",
+                fix="choose a later end, or replay in a folder of its own",
+            )
         if last is None:
             return self.start
         return max(self.start, self.start + (last - self.start) // HOUR * HOUR)

@@ -79,23 +79,39 @@ class Rolling:
         """Do all that follows from records and evidence at ``now``."""
         store, name = self.workshop.store, self.loop.name
         rollout = store.rollouts.open(name)
-        if not self._began:
+        if rollout is None or not self._began:
             self._finish_acts(now)
         if rollout is None:
             self._approve_first(now)
             rollout = self._start(now)
         if rollout is not None:
             self._move_on(rollout, now)
-        elif self._deployed is None:
-            self._deploy(now)
+        else:
+            self._evidence = None
+            self._entries.clear()  # the next rollout begins with what comes after its start
 
     def _finish_acts(self, now: int) -> None:
-        """Let the registry follow the newest rollout's record, in case whoever acted was killed."""
-        self._began = True
-        newest = self.workshop.store.rollouts.list(self.loop.name, limit=1)
-        if newest:
+        """Let registry and deployment follow the records, in case whoever acted was killed."""
+        store, name = self.workshop.store, self.loop.name
+        newest = store.rollouts.list(name, limit=1)
+        if newest and not self._approved_since(newest[0]):
             settle_stage(self.workshop, newest[0], at=now)
-        self._deploy(now)
+        production = store.models.production(name)
+        shown = self._deployed
+        if (
+            not self._began
+            or shown is None
+            or shown.canary
+            or shown.shadow
+            or (production is not None and production.id != shown.production)
+        ):
+            self._deploy(now)
+        self._began = True
+
+    def _approved_since(self, rollout: Record) -> bool:
+        """Say whether the candidate was approved again after its rollout had ended."""
+        decided = self.workshop.store.models.approvals(rollout.candidate)
+        return bool(decided) and not rollout.open and decided[-1].at > rollout.history[-1].at
 
     def _approve_first(self, now: int) -> None:
         """Let the policy approve a model's first version, which has nothing to be compared with."""
@@ -115,11 +131,16 @@ class Rolling:
         store, name = self.workshop.store, self.loop.name
         production = store.models.production(name)
         candidate = self._newest("canary") or self._newest("staging")
-        if production is None or candidate is None or candidate.number < production.number:
+        if production is None or candidate is None:
             return None
-        earlier = store.rollouts.list(name, limit=_ALL)
-        if candidate.stage == "staging" and any(one.candidate == candidate.id for one in earlier):
-            return None  # it had its rollout; only a person's approval gives it another
+        if (
+            candidate.stage == "staging"
+        ):  # only a person's approval gives more than one, or an older
+            earlier = store.rollouts.list(name, limit=_ALL)
+            if candidate.number < production.number or any(
+                one.candidate == candidate.id for one in earlier
+            ):
+                return None
         made = start(
             id=_id_of(candidate, production, now),
             model=name,
@@ -272,7 +293,12 @@ def settle_stage(workshop: Workshop, rollout: Record, *, at: int) -> None:
     if candidate.stage != "canary":
         return
     by, note = actor_of(rollout), rollout.history[-1].sentence
-    if rollout.phase == "promoted":
-        promote(store, candidate, by=by, at=at, note=note)
-    elif rollout.phase in ("rolled_back", "aborted"):
-        roll_back(store, candidate, by=by, at=at, note=note)
+    try:
+        if rollout.phase == "promoted":
+            promote(store, candidate, by=by, at=at, note=note)
+        elif rollout.phase in ("rolled_back", "aborted"):
+            roll_back(store, candidate, by=by, at=at, note=note)
+    except StageError:
+        if store.models.get(candidate.id).stage == "canary":
+            raise
+        # Whoever acted and the watcher settled it at the same moment: one of them was first.

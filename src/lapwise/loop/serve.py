@@ -7,6 +7,7 @@ before they start, so that the snapshot is today's; if it is away, the last snap
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,13 +22,12 @@ from lapwise.core.deployment import Deployment
 from lapwise.core.errors import NotFoundError, ServingError, StoreError
 from lapwise.loop.deploy import deploy, folder_of
 from lapwise.loop.project import Project, find_project
+from lapwise.serving.orphan import SUPERVISOR, die_with_supervisor
 
 if TYPE_CHECKING:
     from lapwise.store.model import Store
 
 __all__ = ["ServerProcess", "find_model", "lay", "serve_model"]
-
-_START = 60.0
 
 
 def find_model(store: Store, model: str | None) -> str:
@@ -65,6 +65,10 @@ def lay(project: Project, model: str | None) -> Deployment:
     if project.is_new and not project.live.is_dir():
         raise NotFoundError("nothing has been kept here yet", fix="lapwise lap page.py")
     try:
+        if project.is_new:  # gone, not away: an empty one must not be made in its place
+            raise StoreError(  # noqa: TRY301 - told as one that is away
+                "the database is gone", value=project.store, fix="lapwise db restore"
+            )
         with open_store(project.store, project.blobs) as store:
             name = find_model(store, model)
             found = deploy(store, project.live, name, at=SystemWorldClock().now())
@@ -149,8 +153,10 @@ class ServerProcess:
         process = subprocess.Popen(
             [*command, *(["--replay"] if replay else [])],
             cwd=project.root,
+            env={**os.environ, SUPERVISOR: str(os.getpid())},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            process_group=0,  # Ctrl-C is for whoever started it, and ends it in order
         )
         line = process.stdout.readline() if process.stdout else b""
         if not line:
@@ -178,6 +184,8 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--replay", action="store_true")
     given = parser.parse_args()
+
+    die_with_supervisor()
 
     def announce(host: str, port: int) -> None:
         sys.stdout.buffer.write(msgspec.json.encode((host, port)) + b"\n")

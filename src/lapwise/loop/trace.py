@@ -41,7 +41,7 @@ def trace(store: Store, live: Path, reference: str) -> tuple[TraceLine, ...]:
         version = store.models.get(found.answer.version)
         return (*_served(version, reference, found), *trace_version(store, version))
     batch, dot, place = reference.partition(".")
-    if dot and place.isdigit() and len(batch) == _PREFIX:
+    if dot and place.isdecimal() and len(batch) == _PREFIX:
         return _from_prediction(store, reference, batch, int(place))
     return trace_version(store, store.models.get(reference))
 

@@ -29,11 +29,16 @@ if TYPE_CHECKING:
     from lapwise.core.prediction import LogEntry
     from lapwise.loop.bootstrap import Workshop
     from lapwise.loop.model import Loop
+    from lapwise.monitoring import Tick
     from lapwise.store.model import Store
 
 __all__ = ["DAY", "Watcher"]
 
 DAY = 86_400_000_000
+_REST = 3_600_000_000
+"""After a lap that failed, so much of the world's time goes by before another is tried."""
+_SAVE = 60.0
+"""So often, in seconds of the machine, what a day that is not over has brought is saved."""
 
 
 @dataclass
@@ -57,6 +62,8 @@ class Watcher:
     say: Callable[[Happened], None] = lambda _one: None
     _held: list[LogEntry] = field(default_factory=list, init=False)
     _reached: int | None = field(default=None, init=False)
+    _saving: float = field(default=0.0, init=False)
+    _rest: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         """Open the log; nothing is read yet."""
@@ -102,6 +109,9 @@ class Watcher:
             self._observe(midnight)
         self._take(now)
         self._reached = now
+        if self._shadow is None and self.workshop.machine.monotonic() > self._saving:
+            self._saving = self.workshop.machine.monotonic() + _SAVE
+            self._keep(self._observer.tick(now, partial=True), now)
 
     def _take(self, until: int) -> None:
         """Give the entries up to an instant to all who fold them."""
@@ -113,24 +123,27 @@ class Watcher:
 
     def _observe(self, midnight: int) -> None:
         """Let the monitors look at what is complete by midnight; keep what they say."""
+        self._keep(self._observer.tick(midnight), midnight)
+
+    def _keep(self, tick: Tick, at: int) -> None:
         store = self.workshop.store
-        tick = self._observer.tick(midnight)
         if tick.hours or tick.days:
             store.observations.save(tick.hours, tick.days)
         known = {one.id for one in store.alarms.list(self.loop.name)} if tick.alarms else set()
         for alarm in tick.alarms:
             kept = store.alarms.add(alarm)
             if kept.id not in known:
-                self._tell(midnight, "alarm", kept.sentence, kept.id)
+                self._tell(at, "alarm", kept.sentence, kept.id)
 
     def _start_lap(self, now: int) -> bool:
         """Start a lap if something asks for one; return whether one was gone round."""
-        found = self._asked_for(now)
+        found = self._asked_for(now) if now >= self._rest else None
         if found is None:
             return False
         try:
             line = self.go_round(now, found)
         except LapwiseError as error:
+            self._rest = now + _REST
             self._tell(now, "trouble", f"the lap failed: {str(error).splitlines()[0]}")
             return True
         self._page = line.page

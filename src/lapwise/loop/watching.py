@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from lapwise.loop.happening import Happened
 from lapwise.loop.online import materialize_online
 from lapwise.loop.page import load_page
 from lapwise.loop.watch import Watcher
+from lapwise.serving.orphan import die_with_supervisor
 
 if TYPE_CHECKING:
     from lapwise.loop.bootstrap import Workshop
@@ -34,24 +37,30 @@ def keep_watching(workshop: Workshop, loop: Loop, *, say: Callable[[Happened], N
 
     Of several watchers one holds the lease and works; the others wait to take over. Each minute the
     online features are brought up to what the tables hold. When a file beside the page changes, the
-    process starts anew, so that what it watches by is what the page says.
+    process starts anew, so that what it watches by is what the page says; while the page cannot be
+    read, it goes on by what it said before.
 
     Raises:
         LapwiseError: the store fails for good.
     """
     clock = workshop.machine
+    begun = _newest_source(loop)  # before the wait for the lease, which may take days
     going = Going(loop, workshop.project.root)
     try:
         with workshop.store.leases.hold(f"watch:{loop.name}", wait=_FOREVER):
             watcher = Watcher(workshop, loop, going.round, say=say)
-            begun = _newest_source(loop)
             ticks = 0
             while True:
                 if ticks % _BETWEEN == 0 and loop.views:
                     _materialize(workshop, loop, say)
                 watcher.tick(workshop.world.now())
-                if _newest_source(loop) != begun:
-                    break
+                changed = _newest_source(loop)
+                if changed != begun:
+                    problem = _problem(loop)
+                    if not problem:
+                        break
+                    say(Happened(at=workshop.world.now(), kind="trouble", sentence=problem))
+                    begun = changed
                 ticks += 1
                 clock.sleep(_TICK)
     finally:
@@ -60,9 +69,22 @@ def keep_watching(workshop: Workshop, loop: Loop, *, say: Callable[[Happened], N
 
 
 def main() -> None:
-    """Watch the page that is named, and say what happens on standard output."""
-    loop = load_page(sys.argv[1], Path.cwd())
+    """Watch the page that is named, and say what happens on standard output.
 
+    With ``--check`` only read it. What fails is one line on standard error.
+    """
+    die_with_supervisor()
+    try:
+        loop = load_page(sys.argv[-1], Path.cwd())
+        if "--check" not in sys.argv:
+            _watch(loop)
+    except LapwiseError as error:
+        sys.exit(str(error).splitlines()[0])
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _watch(loop: Loop) -> None:
     def say(one: Happened) -> None:
         print(f"{format_time(one.at)}  {one.kind}  {one.sentence}", flush=True)
 
@@ -80,10 +102,21 @@ def _materialize(workshop: Workshop, loop: Loop, say: Callable[[Happened], None]
         say(Happened(at=now, kind="trouble", sentence=str(error).splitlines()[0]))
 
 
+def _problem(loop: Loop) -> str:
+    """Return why the page cannot be read as it is now; empty if it can."""
+    command = [sys.executable, "-m", "lapwise.loop.watching", "--check", loop.origin]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
+
+
 def _newest_source(loop: Loop) -> float:
     """Return when a file beside the page was last changed."""
     folder = Path(loop.origin.rpartition(":")[0]).parent
-    return max((path.stat().st_mtime for path in folder.glob("*.py")), default=0.0)
+    newest = 0.0
+    for path in folder.glob("*.py"):
+        with suppress(OSError):  # an editor's link to nowhere, or a file that is gone again
+            newest = max(newest, path.stat().st_mtime)
+    return newest
 
 
 if __name__ == "__main__":

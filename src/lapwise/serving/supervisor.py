@@ -68,6 +68,7 @@ class _Child:
                 list(self.command),
                 stdin=subprocess.DEVNULL,
                 pass_fds=self.fds,
+                process_group=0,  # a terminal's Ctrl-C is the supervisor's, which ends them in order
                 env={**os.environ, SUPERVISOR: str(os.getpid())},
             )
             self.started = now

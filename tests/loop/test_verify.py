@@ -1,0 +1,68 @@
+"""What production answered on is what training would have computed, and an error is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from lapwise.core.clock import format_time
+from lapwise.core.errors import NotFoundError
+from lapwise.features import OnlineStore
+from lapwise.loop.verify import read_predictions, verify_features
+from tests.loop.answered import Asked, ask
+from tests.loop.twice import MODEL, NOW
+
+
+def test_every_vector_is_equal_to_the_bit(answered: Asked) -> None:
+    with answered.world.workshop(format_time(NOW)) as opened:
+        logged = read_predictions(opened.project.live, MODEL)
+        parity = verify_features(opened.store, logged)
+    assert (parity.rows, parity.equal, parity.share) == (answered.rows, answered.rows, 1.0)
+    assert parity.differences == ()
+    assert logged["looked_up"].all()
+    assert logged.height == answered.rows
+    assert sorted(logged["row"]) == sorted(answered.history.examples["order_id"])
+
+
+def test_one_value_that_was_served_otherwise_is_found_and_named(answered: Asked) -> None:
+    with answered.world.workshop(format_time(NOW)) as opened:
+        logged = read_predictions(opened.project.live, MODEL)
+        place = logged.with_row_index().filter(pl.col("feature:customer_count") > 0)["index"][7]
+        name = "feature:customer_value"
+        other = pl.when(pl.int_range(pl.len()) == place).then(pl.col(name) * (1 + 2**-52))
+        parity = verify_features(
+            opened.store, logged.with_columns(other.otherwise(pl.col(name)).alias(name))
+        )
+    assert parity.rows - parity.equal == 1
+    (found,) = parity.differences
+    assert found.feature == "customer_value"
+    assert found.row == logged["row"][place]
+    assert found.entity["customer"] == logged["input:customer"][place]
+    assert found.logged != found.offline
+
+
+def test_one_event_that_is_shifted_online_is_found(answered: Asked) -> None:
+    """The online store itself is spoilt, one event of one customer; then it is asked again."""
+    world = answered.world
+    loop = world.loop()
+    late = answered.history.examples.tail(1)
+    customer, row = late["customer"][0], late["order_id"][0]
+    with OnlineStore.open(world.root / ".lapwise" / "live" / "features") as online:
+        online.displace(loop.views[0], [customer], by=-70 * 86_400_000_000)
+    ask(world, answered.history, salt="again-")
+    with world.workshop(format_time(NOW)) as opened:
+        logged = read_predictions(opened.project.live, MODEL)
+        parity = verify_features(opened.store, logged)
+    assert logged.height == 2 * answered.rows
+    assert 0 < parity.rows - parity.equal < 20
+    assert {one.entity["customer"] for one in parity.differences} == {customer}
+    assert row in {one.row for one in parity.differences}
+    assert {one.feature for one in parity.differences} <= set(loop.views[0].names)
+
+
+def test_nothing_was_predicted_yet(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="nothing was predicted yet") as caught:
+        read_predictions(tmp_path, "returns")
+    assert caught.value.fix.startswith("lapwise serve returns")
