@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -35,6 +36,9 @@ _STYLES = {
 }
 
 
+_WEEK = 7 * 86_400_000_000
+
+
 class Approve(StrEnum):
     """Who approves in a replay."""
 
@@ -48,12 +52,12 @@ class Screen:
     Args:
         start: the first microsecond, to tell how far it has come.
         end: the last.
-        live: redraws the last line; None prints a line a month instead.
+        live: redraws the last line; None prints a line a week instead.
     """
 
     def __init__(self, start: int, end: int, live: Live | None) -> None:
         self._start, self._end, self._live = start, end, live
-        self._month = ""
+        self._next = 0
 
     def hear(self, one: Happened | DayDone) -> None:
         """Show one thing that happened, or that a day is over."""
@@ -66,8 +70,8 @@ class Screen:
         line = self._line(one)
         if self._live is not None:
             self._live.update(Text(line, style="dim"))
-        elif when(one.at)[:7] != self._month:
-            self._month = when(one.at)[:7]
+        elif one.at >= self._next:
+            self._next = one.at + _WEEK
             self._print(line)
 
     def _line(self, day: DayDone) -> str:
@@ -197,6 +201,8 @@ def watch(page: Page = None) -> None:
     from lapwise.loop.watching import keep_watching
 
     with page_and_workshop(page) as (loop, opened):
+        show(f"watching {escape(loop.name)}; Ctrl-C stops it")
+        sys.stdout.flush()
         keep_watching(
             opened,
             loop,

@@ -68,7 +68,7 @@ def run_up(
             value=error.strerror,
             expected="room on the disk and permission to write",
         ) from error
-    python = (sys.executable, "-m")
+    python = (sys.executable, "-P", "-m")  # no file of the user's shadows a library
 
     def worker(number: int) -> tuple[str, ...]:
         places = (str(folder), str(features), str(number), "127.0.0.1", str(project.root))

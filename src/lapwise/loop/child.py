@@ -2,7 +2,7 @@
 
 The parent writes one line of JSON, the child answers with any number of lines that begin with
 ``+`` (what it wants heard meanwhile) and one that begins with ``=`` (the answer) or ``!`` (a
-failure, in words). A child that was killed is started again and asked the same once more, so what
+failure, in words, as JSON). A child that was killed is started again and asked the same once more, so what
 it does must be safe to ask twice. It ends when its standard input does.
 """
 
@@ -18,7 +18,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+import msgspec
+
 from lapwise.core.errors import LapwiseError
+from lapwise.serving.orphan import SUPERVISOR, die_with_supervisor
 
 __all__ = ["Child", "answer"]
 
@@ -73,7 +76,7 @@ class Child:
                 if mark == b"=":
                     return body
                 if mark == b"!":
-                    raise LapwiseError(body.decode())
+                    raise LapwiseError(msgspec.json.decode(body, type=str))
                 hear(body)
             process.wait()
             self._forget(process)
@@ -132,7 +135,7 @@ class Child:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self._folder,
-                env=self._environment,
+                env={**self._environment, SUPERVISOR: str(os.getpid())},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -148,13 +151,14 @@ class Child:
 
 
 def answer(handle: Callable[[bytes, Callable[[bytes], None]], bytes]) -> None:
-    """Answer each line of standard input until it ends.
+    """Answer each line of standard input until it ends, or until whoever asks has died.
 
     What the process prints besides goes to standard error, so that no library can garble a line.
 
     Args:
         handle: given the question, and what says a line meanwhile; returns the answer.
     """
+    die_with_supervisor()
     lines = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
 
@@ -165,6 +169,6 @@ def answer(handle: Callable[[bytes, Callable[[bytes], None]], bytes]) -> None:
         try:
             answered = handle(question, lambda body: say(b"+", body))
         except LapwiseError as error:
-            say(b"!", str(error).replace("\n", " ").encode())
+            say(b"!", msgspec.json.encode(str(error)))
         else:
             say(b"=", answered)

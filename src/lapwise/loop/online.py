@@ -128,7 +128,8 @@ def _read(source: Path) -> pl.DataFrame:
             return pl.read_csv(source, try_parse_dates=True, infer_schema_length=10_000)
         return pl.read_parquet(source)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{source} cannot be read", value=type(error).__name__) from error
+        said = getattr(error, "strerror", None) or type(error).__name__
+        raise DataError(f"{source} cannot be read", value=said) from error
 
 
 def _check_known(table: Table, rows: pl.DataFrame, now: int) -> None:

@@ -196,8 +196,9 @@ class Replay:
     def _predict(self, asked: Asked) -> None:
         """Ask for one instant's rows."""
         body = infer_request(asked.columns, request=_request_id(self.loop, asked.at), at=asked.at)
+        client = self._client
         try:
-            self._client.post(f"/v2/models/{self.loop.name}/infer", body)
+            client.post(f"/v2/models/{self.loop.name}/infer", body)
         except ServingError as error:
             self.failed += 1
             self.hear(Happened(at=asked.at, kind="trouble", sentence=str(error).replace("\n", " ")))

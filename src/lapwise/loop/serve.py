@@ -39,12 +39,18 @@ def find_model(store: Store, model: str | None) -> str:
     known = sorted({one.model for one in store.models.list(limit=10_000)})
     if model is None and len(known) == 1:
         return known[0]
+    if not known:
+        raise NotFoundError(
+            "there is no model yet",
+            value=model,
+            expected="one that a lap registered",
+            fix="lapwise lap page.py",
+        )
     if model is None or model not in known:
         raise NotFoundError(
             "there is no such model" if model else "which model is meant is not clear",
             value=model,
-            expected=", ".join(known) or "a model that a lap registered",
-            fix="" if known else "lapwise lap page.py",
+            expected=", ".join(known),
         )
     return model
 
@@ -76,7 +82,7 @@ def lay(project: Project, model: str | None) -> Deployment:
         laid = sorted(path.name for path in project.live.glob("*") if path.name != "features")
         if model is None and len(laid) == 1:
             model = laid[0]
-        found = read_deployment(folder_of(project.live, model)) if model else None
+        found = read_deployment(folder_of(project.live, model)) if model in laid else None
         if found is None:
             raise
     if found is None:
@@ -119,7 +125,7 @@ def serve_model(
     tokens_for(host)
     folder = folder_of(project.live, model)
     places = (str(folder), str(project.live / "features"))
-    python = (sys.executable, "-m")
+    python = (sys.executable, "-P", "-m")  # no file of the user's shadows a library
 
     def worker(number: int) -> tuple[str, ...]:
         command = (*python, "lapwise.loop.worker", *places, str(number), host)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lapwise.core.errors import LapwiseError
 from lapwise.core.model import Trigger
 from lapwise.loop.barrier import ShadowBarrier
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["DAY", "Watcher"]
 
 DAY = 86_400_000_000
+_ALL = 10_000
 _REST = 3_600_000_000
 """After a lap that failed, so much of the world's time goes by before another is tried."""
 _SAVE = 60.0
@@ -144,12 +147,20 @@ class Watcher:
             line = self.go_round(now, found)
         except LapwiseError as error:
             self._rest = now + _REST
+            self._give_up(now, str(error))
             self._tell(now, "trouble", f"the lap failed: {str(error).splitlines()[0]}")
             return True
         self._page = line.page
         told = f"lap {line.number} ({found.kind}: {found.reason}): {line.decision}"
         self._tell(now, "lap", told, line.id)
         return True
+
+    def _give_up(self, now: int, reason: str) -> None:
+        """Mark a lap whose process died at every try as failed, so that it is not due for ever."""
+        laps = self.workshop.store.laps
+        for line in laps.list(self.loop.name):
+            if line.as_of == now and line.state in ("running", "died"):
+                laps.update(msgspec.structs.replace(line, state="failed", error=reason))
 
     def _asked_for(self, now: int) -> Trigger | None:
         """Return why a lap should start now, or None."""
@@ -173,5 +184,7 @@ class Watcher:
 
 def last_lap(store: Store, loop: str) -> Lap | None:
     """Return the loop's newest lap in the world's time that came to an end by itself."""
-    ended = [one for one in store.laps.list(loop) if one.state not in ("running", "died")]
+    ended = [
+        one for one in store.laps.list(loop, limit=_ALL) if one.state not in ("running", "died")
+    ]
     return max(ended, key=lambda one: (one.as_of, one.number)) if ended else None
