@@ -272,3 +272,17 @@ def test_memory_is_bounded() -> None:
     evidence = folded(binary(canary()), answered(at=2 * DAY), label(False))
     assert not evidence._waiting
     assert not evidence._by_row
+
+
+def test_a_label_counts_once_its_prediction_is_old_enough() -> None:
+    """Labels that come early are not like the others: good news, as a rule, is quick."""
+    evidence = Evidence(
+        started(), task="binary", threshold_candidate=0.5, threshold_control=0.5, mature=DAY
+    )
+    quick = (answered(scores=[0.9]), answered(arm="shadow", scores=[0.1]), label(True))
+    found = folded(evidence, *quick)
+    found.ripen(DAY - 1)
+    assert (found.summary().shadow.pairs, found.summary().shadow.labelled) == (1, 0)
+    found.ripen(DAY)
+    assert found.summary().shadow.labelled == 1
+    assert found.summary().shadow.first_mistakes == Sides(candidate=1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lapwise.core.digest import digest_value
+from lapwise.core.duration import parse_duration
 from lapwise.core.errors import ConflictError, StageError
 from lapwise.loop.deploy import deploy
 from lapwise.loop.happening import Happened, HappenedKind
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from lapwise.loop.model import Loop
     from lapwise.rollout import Decision
 
-__all__ = ["Rolling", "actor_of", "settle_stage"]
+__all__ = ["Rolling", "actor_of", "maturity_of", "settle_stage"]
 
 _ALL = 1_000
 
@@ -246,6 +247,7 @@ class Rolling:
                 threshold_candidate=candidate.threshold,
                 threshold_control=control.threshold,
                 classes=candidate.classes,
+                mature=maturity_of(self.loop),
             )
             for entry in self._entries:
                 self._evidence.add(entry)
@@ -279,6 +281,15 @@ def _id_of(candidate: ModelVersion, production: ModelVersion, now: int) -> str:
     """
     versions = [(one.number, one.digest) for one in (candidate, production)]
     return digest_value((candidate.model, versions, now))[:26]
+
+
+def maturity_of(loop: Loop) -> int:
+    """Return after how many microseconds the labels of a prediction have had their time.
+
+    It is the split's embargo, by which 99 in 100 labels are known; without one, the label's window.
+    """
+    embargo = parse_duration(getattr(loop.split, "embargo", "0s"))
+    return embargo or parse_duration(loop.examples.label.within or "0s")
 
 
 def actor_of(rollout: Record) -> str:

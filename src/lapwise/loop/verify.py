@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lapwise.core.model import DatasetVersion, KeyPart
     from lapwise.store.model import Store
 
-__all__ = ["read_predictions", "verify_features"]
+__all__ = ["damaged_bytes", "read_predictions", "verify_features"]
 
 
 def read_predictions(live: Path, model: str) -> pl.DataFrame:
@@ -37,6 +37,17 @@ def read_predictions(live: Path, model: str) -> pl.DataFrame:
             "nothing was predicted yet", value=model, fix=f"lapwise serve {model}, and ask it"
         )
     return logged
+
+
+def damaged_bytes(live: Path, model: str) -> int:
+    """Return how many bytes of a model's prediction log are damaged; what they held is lost.
+
+    An entry that a killed process left half written is not damage: it was never answered.
+    """
+    reader = LogReader(log_folder(folder_of(live, model)))
+    for _ in reader.skip(0):
+        pass
+    return reader.damaged
 
 
 def verify_features(

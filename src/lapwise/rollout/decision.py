@@ -41,6 +41,7 @@ def decide(rollout: Rollout, evidence: Evidence, now: int) -> Decision:
     """
     if evidence.rollout != rollout:
         evidence.follow(rollout)
+    evidence.ripen(now)
     return judge(rollout, evidence.summary(), now)
 
 

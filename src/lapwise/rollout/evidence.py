@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import heappop, heappush
 
 from lapwise.core.errors import RolloutError
 from lapwise.core.evidence import Task
@@ -62,6 +63,9 @@ class Evidence:
         threshold_candidate: at or above is yes, for the candidate.
         threshold_control: the same for production; without both, scores are judged by Brier's loss.
         classes: the names of classes in the order of scores.
+        mature: a label counts once its prediction is so many microseconds old. Labels that come early
+            are not like the others (a flight that lands late is known late), so what is judged is
+            predictions whose labels have had their time.
         slow: an answer that took longer, in microseconds, is slow; None leaves latency out, so that
             two replays decide alike.
     """
@@ -74,6 +78,7 @@ class Evidence:
         threshold_candidate: float | None = None,
         threshold_control: float | None = None,
         classes: tuple[str, ...] = (),
+        mature: int = 0,
         slow: int | None = None,
     ) -> None:
         self.rollout = rollout
@@ -84,6 +89,8 @@ class Evidence:
             classes=classes,
         )
         self.slow = slow
+        self._mature = mature
+        self._ripening: list[tuple[int, Moment, _Waiting, Scalar]] = []
         self.latest = rollout.started
         self._stages = stages(rollout)
         self._fused: tuple[int, str] | None = None
@@ -126,6 +133,12 @@ class Evidence:
                 self._outcome(outcome, entry.at)
         else:
             self._fuse(entry)
+
+    def ripen(self, now: int) -> None:
+        """Count the labels of predictions that are old enough by now."""
+        while self._ripening and self._ripening[0][0] <= now:
+            _, moment, one, label = heappop(self._ripening)
+            self._lose(one, moment, label)
 
     def summary(self) -> Summary:
         """Return the numbers now; costs a walk over the units."""
@@ -295,19 +308,22 @@ class Evidence:
             label, known = one.label
             moment = (max(known, one.at), one.at, request, int(place))
             self._let_go(name, one)
-            self._lose(one, moment, label, shadow=shadow)
+            if self._mature:
+                heappush(self._ripening, (one.at + self._mature, moment, one, label))
+            else:
+                self._lose(one, moment, label)
 
     def _let_go(self, name: str, one: _Waiting) -> None:
         self._waiting.pop(name, None)
         self._forget_row(one)
 
-    def _lose(self, one: _Waiting, moment: Moment, label: Scalar, *, shadow: bool) -> None:
+    def _lose(self, one: _Waiting, moment: Moment, label: Scalar) -> None:
         unit = one.unit or ""
         losses = [
             None if kept is None else self.loss.measure(kept, label)
             for kept in (one.candidate, one.control)
         ]
-        if shadow:
+        if self._stages[one.stage].kind == "shadow":
             if losses[0] is not None and losses[1] is not None:
                 self._shadow.label(unit, moment, losses[0], losses[1])
             return
