@@ -74,8 +74,8 @@ def demo(
         show(
             f"\n{number(told.predictions)} predictions, {told.failed_requests} failed requests; "
             f"{told.features_equal:.2%} of the vectors are equal to those recomputed offline.\n"
-            f"{told.laps} laps, {told.alarms} alarms, {told.promotions} promotions, "
-            f"{told.rollbacks} rollbacks in {told.seconds:.0f} s."
+            f"laps {told.laps}  alarms {told.alarms}  promotions {told.promotions}"
+            f"  rollbacks {told.rollbacks}  in {told.seconds:.0f} s"
         )
         if not (serve or open_):
             # Without its watcher, which would go round on the world of today.
