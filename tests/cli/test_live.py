@@ -164,6 +164,18 @@ def test_a_planted_shift_is_found_and_named(lived: World, call: Call) -> None:
     assert {one["entity"]["customer"] for one in found["differences"]} == {customer}
 
 
+def test_damage_in_the_log_is_said_and_is_a_failure(lived: World, call: Call) -> None:
+    (path,) = (lived.root / ".lapwise" / "live").glob("*/log/*.log")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    done = call("features", "verify", "--json", cwd=lived.root)
+    assert done.code == 1
+    assert "bytes of the log are damaged" in done.err
+    found = json.loads(done.out)
+    assert found["equal"] == found["rows"] > 0
+
+
 def test_features_are_materialized_and_pushed(lived: World, call: Call) -> None:
     done = call("features", "materialize", "--as-of", "2024-02-15", cwd=lived.root)
     assert "2024-02-15 00:00" in check_width(done)

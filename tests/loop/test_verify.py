@@ -9,8 +9,11 @@ import pytest
 
 from lapwise.core.clock import format_time
 from lapwise.core.errors import NotFoundError
+from lapwise.core.prediction import Feedback
 from lapwise.features import OnlineStore
-from lapwise.loop.verify import read_predictions, verify_features
+from lapwise.loop.deploy import folder_of
+from lapwise.loop.verify import damaged_bytes, read_predictions, verify_features
+from lapwise.serving import PredictionLog, log_folder
 from tests.loop.answered import Asked, ask
 from tests.loop.twice import MODEL, NOW
 
@@ -60,6 +63,19 @@ def test_one_event_that_is_shifted_online_is_found(answered: Asked) -> None:
     assert {one.entity["customer"] for one in parity.differences} == {customer}
     assert row in {one.row for one in parity.differences}
     assert {one.feature for one in parity.differences} <= set(loop.views[0].names)
+
+
+def test_damaged_bytes_of_the_log_are_counted(tmp_path: Path) -> None:
+    log = PredictionLog(log_folder(folder_of(tmp_path, "returns")))
+    assert damaged_bytes(tmp_path, "returns") == 0
+    for at in range(3):
+        log.append(Feedback(at=at, outcomes=(), request="labels"))
+    (path,) = log_folder(folder_of(tmp_path, "returns")).iterdir()
+    content = bytearray(path.read_bytes())
+    assert damaged_bytes(tmp_path, "returns") == 0
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert damaged_bytes(tmp_path, "returns") == len(content) // 3
 
 
 def test_nothing_was_predicted_yet(tmp_path: Path) -> None:

@@ -189,12 +189,14 @@ def test_without_a_threshold_there_is_no_decision() -> None:
     assert [output["name"] for output in infer(app, flight()).json()["outputs"]] == ["score"]
 
 
-def test_no_rows_give_no_scores(app: InferenceApp) -> None:
+def test_a_request_without_rows_is_refused(app: InferenceApp) -> None:
     inputs = [
         {"name": name, "datatype": kind, "shape": [0], "data": []}
         for name, kind in [("distance", "FP32"), ("hour", "FP32"), ("carrier", "BYTES")]
     ]
-    assert infer(app, inputs).json()["outputs"][0]["data"] == []
+    answer = infer(app, inputs)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "a request needs at least one row"
 
 
 def test_a_model_of_frames_gives_what_it_gives_on_the_frame() -> None:

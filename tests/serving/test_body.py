@@ -31,7 +31,7 @@ class Recorder:
             st.floats(width=32, allow_infinity=False), st.floats(width=32, allow_infinity=False),
             st.text(),
         ),
-        max_size=5,
+        min_size=1, max_size=5,
     )
 )  # fmt: skip
 def test_a_frame_survives_the_wire_to_the_bit(rows: list[tuple[float, float, str]]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from lapwise.core.prediction import Fused
 from lapwise.serving import bucket
 from tests.serving.running import INFER, Server, until
-from tests.serving.toys import carried, deployment, features, lay, toy
+from tests.serving.toys import AT, carried, deployment, features, lay, toy
 
 SECRET = "s3cret-valu3"
 
@@ -91,6 +91,16 @@ def test_a_broken_canary_is_out_within_ten_rows_and_no_caller_sees_it(
         until(lambda: server.ready)
         assert server.outputs(carried(), id="later")["arm"] == ["production"]
         assert len([one for e in server.answered() for one in e.failures]) == len(failures)
+
+
+def test_in_a_replay_a_fuse_blows_at_the_time_of_the_request(tmp_path: Path) -> None:
+    lay(tmp_path, deployment(canary="v2", weight=10_000), toy(1), toy(2, "raises"))
+    with Server(tmp_path, replay=True) as server:
+        for turn in range(5):
+            server.outputs(carried(), id=f"t{turn}", parameters={"at": AT + turn})
+        (fused,) = [one for one in server.log() if isinstance(one, Fused)]
+        assert fused.at == AT + 4
+        assert server.deployment()["fused"]["at"] == AT + 4
 
 
 @pytest.mark.parametrize("behaviour", ["raises_when_long", "nan_when_long"])

@@ -162,6 +162,7 @@ WRONG: dict[str, tuple[list[Any], str]] = {
     "not of the datatype": (changed("distance", datatype="UINT8", data=[256]), "distance"),
     "a fraction": (changed("distance", data=[1.5]), "distance"),
     "text": (changed("distance", data=[SECRET]), "distance"),
+    "no row": (carried(0), "at least one row"),
 }
 
 
@@ -213,11 +214,11 @@ def test_a_browser_that_was_led_here_is_refused(server: Server) -> None:
 
 
 def test_feedback_is_logged_before_it_is_taken(replay: Server) -> None:
-    outcomes = [{"row": "F1", "label": True}, {"prediction_id": "q-1.0", "label": 2.5}]
+    outcomes = [{"row": "F1", "label": True}, {"prediction_id": "q-1.0", "label": 0}]
     many = {"request": "labels-1", "at": AT, "outcomes": outcomes}
     assert replay.client.post("/feedback", json=many).json() == {"accepted": 2}
     assert replay.client.post("/feedback", json=many).json() == {"accepted": 2}
-    one = {"row": "F2", "label": "late", "at": AT}
+    one = {"row": "F2", "label": 1.0, "at": AT}
     assert replay.client.post("/feedback", json=one).json() == {"accepted": 1}
     found = [entry for entry in replay.log() if isinstance(entry, Feedback)]
     assert [entry.at for entry in found] == [AT, AT]
@@ -233,6 +234,8 @@ def test_feedback_is_logged_before_it_is_taken(replay: Server) -> None:
         {"outcomes": [{"row": "F1", "label": 2**70}]},
         {"outcomes": [{"row": "F1", "label": [1]}]},
         {"outcomes": [{"row": "F1", "label": 1, SECRET: 1}]},
+        {"row": "F1", "label": 1, "request": "r" * 201},
+        {"row": "F1", "label": 1, "request": "a\nb"},
         {"row": 3, "label": 1},
         [],
         SECRET,
@@ -242,6 +245,23 @@ def test_feedback_of_another_form_is_refused(server: Server, body: Any) -> None:
     answer = server.client.post("/feedback", json=body)
     assert answer.status_code == 400
     assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize("label", [SECRET, "maybe", "true", 3.7, 2, -1, "\x00"])
+def test_a_label_that_is_none_of_the_task_is_refused(server: Server, label: Any) -> None:
+    outcomes = [{"row": "F1", "label": True}, {"row": "F2", "label": label}]
+    answer = server.client.post("/feedback", json={"outcomes": outcomes})
+    assert answer.status_code == 400
+    assert "the label of outcome 2 must be true or false" in answer.json()["error"]
+    assert SECRET not in answer.text
+    assert not any(isinstance(one, Feedback) for one in server.log())
+
+
+@pytest.mark.parametrize("name", ["r" * 201, "a\nb", "a\x00", "\x7f"])
+def test_an_id_that_is_too_long_or_cannot_be_shown_is_refused(server: Server, name: str) -> None:
+    answer = server.ask(carried(), id=name)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("the id may have")
 
 
 def test_metrics_count_requests_rows_and_the_unseen(server: Server) -> None:

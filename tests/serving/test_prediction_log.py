@@ -109,6 +109,81 @@ def test_a_torn_tail_waits_until_it_is_whole_and_spoils_nobody_elses(tmp_path: P
     assert names(reader.read()) == ["b"]
 
 
+def flip(path: Path, place: int) -> None:
+    """Spoil one byte of a file."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+
+
+def test_a_flipped_byte_costs_one_entry_and_is_counted(tmp_path: Path) -> None:
+    log = PredictionLog(log_folder(tmp_path))
+    for at in range(10):
+        log.append(entry(f"r{at}", at))
+    (path,) = segments(log_folder(tmp_path))
+    size = path.stat().st_size // 10
+    reader = LogReader(log_folder(tmp_path))
+    assert names(reader.read(2)) == ["r0", "r1"]
+    flip(path, 4 * size + size // 2)
+    flip(path, 6 * size + 1)  # a length
+    assert names(reader.read()) == ["r2", "r3", "r5", "r7", "r8", "r9"]
+    assert reader.damaged == 2 * size
+    assert reader.behind() == 0
+    # One that begins where this stopped knows whose ids came after the damage.
+    again = LogReader(log_folder(tmp_path), reader.position)
+    log.append(entry("r9", 9))
+    log.append(entry("r10", 10))
+    assert names(again.read()) == ["r10"]
+    assert last_logged(tmp_path) == 10
+    assert len(list(newest(log_folder(tmp_path), entries=100, most_bytes=10_000))) == 10
+
+
+def test_a_damaged_end_is_counted_once_whatever_comes_after_it(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path)
+    log.append(entry("a"))
+    log.append(entry("b"))
+    (path,) = segments(tmp_path)
+    size = path.stat().st_size // 2
+    flip(path, 2 * size - 1)
+    reader = LogReader(tmp_path)
+    assert names(reader.read()) == ["a"]
+    assert (reader.damaged, reader.behind()) == (size, 0)
+    log.append(entry("c"))
+    assert reader.behind() == size
+    assert names(reader.read()) == ["c"]
+    assert (reader.damaged, reader.behind()) == (size, 0)
+
+
+def test_what_cannot_be_read_drops_nothing_fresh(tmp_path: Path) -> None:
+    """A follower with a bounded backlog skips by what it can read."""
+    old = PredictionLog(tmp_path)
+    old.append(entry("a"))
+    path = segments(tmp_path)[0].rename(tmp_path / "0.log")  # the oldest, though of one millisecond
+    size = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(b"\xff" * 100 * size)
+    reader = LogReader(tmp_path)
+    fresh = PredictionLog(tmp_path)
+    for at in range(5):
+        fresh.append(entry(str(at), at))
+    assert names(list(reader.skip(6 * size))) == ["a"]
+    assert names(reader.read()) == ["0", "1", "2", "3", "4"]
+    assert reader.behind() == 0
+    for at in range(5, 8):
+        fresh.append(entry(str(at), at))
+    assert list(reader.skip(4 * size)) == []
+    assert len(reader.read()) == 3
+    assert reader.damaged == 100 * size
+
+
+def test_what_a_server_noted_of_itself_is_no_instant_of_the_world(tmp_path: Path) -> None:
+    log = PredictionLog(log_folder(tmp_path))
+    log.append(Fused(at=2**60, version="v2", revision=1, reason="broken"))
+    assert last_logged(tmp_path) is None
+    log.append(entry("a", 7))
+    assert last_logged(tmp_path) == 7
+
+
 def test_reading_a_part_leaves_the_rest(tmp_path: Path) -> None:
     logs = [PredictionLog(tmp_path) for _ in range(2)]
     for at in range(10):

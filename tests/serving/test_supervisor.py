@@ -20,7 +20,7 @@ from lapwise.core.errors import ServingError
 from lapwise.core.prediction import Fused
 from lapwise.serving import bind, supervise
 from tests.serving.running import Server, ask_until_answered, until
-from tests.serving.toys import carried, deployment, lay, toy
+from tests.serving.toys import AT, carried, deployment, lay, toy
 
 SECRET = "s3cret-valu3"
 
@@ -84,6 +84,18 @@ def test_a_canary_that_kills_its_workers_is_out(tmp_path: Path) -> None:
         assert "3 workers died" in fused[0].reason
 
 
+def test_in_a_replay_a_canary_that_kills_is_out_as_of_what_was_logged_last(tmp_path: Path) -> None:
+    lay(tmp_path, deployment(), toy(1))
+    with Server(tmp_path, replay=True) as server:
+        server.outputs(carried(), id="before", parameters={"at": AT})
+        lay(tmp_path, deployment(2, canary="v2", weight=10_000), toy(2, "exits"))
+        server.follow(2)
+        said = {"id": "a", "inputs": carried(), "parameters": {"at": AT + 1}}
+        ask_until_answered(server.client, msgspec.json.encode(said))
+        (fused,) = [one for one in server.log() if isinstance(one, Fused)]
+        assert fused.at == AT
+
+
 def test_a_killed_supervisor_takes_its_processes_along_and_a_new_one_goes_on(
     tmp_path: Path,
 ) -> None:
@@ -127,6 +139,16 @@ def test_answers_continue_when_nothing_but_the_folder_is_left(tmp_path: Path) ->
 def test_workers_that_never_come_up_are_an_error_in_the_end(tmp_path: Path) -> None:
     with pytest.raises(ServingError, match="end before they answer"):
         supervise(tmp_path, bind(), lambda _fd: [sys.executable, "-c", "raise SystemExit(1)"])
+
+
+def test_another_process_that_lives_does_not_hide_that_no_worker_comes_up(tmp_path: Path) -> None:
+    with pytest.raises(ServingError, match="end before they answer"):
+        supervise(
+            tmp_path,
+            bind(),
+            lambda _fd: [sys.executable, "-c", "raise SystemExit(1)"],
+            beside=[[sys.executable, "-c", "import time; time.sleep(600)"]],
+        )
 
 
 def test_a_supervisor_loads_neither_numpy_nor_polars() -> None:

@@ -1,4 +1,4 @@
-"""Frames come back whole and in order, and a torn or flipped one ends the reading."""
+"""Frames come back whole and in order; a torn or flipped one ends the reading, or is passed over."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapwise.store.frames import FRAME_BYTES, append_frame, read_frames
+from lapwise.store.frames import (
+    FRAME_BYTES,
+    append_frame,
+    frame_start,
+    is_torn,
+    read_frames,
+    read_sound_frames,
+)
 
 
 def opened(path: Path) -> int:
@@ -61,6 +68,67 @@ def test_a_flipped_bit_ends_the_reading(tmp_path: Path) -> None:
         changed[place] ^= 1
         path.write_bytes(changed)
         assert [payload for payload, _ in read_frames(fd)] == [b"first"]
+    os.close(fd)
+
+
+def test_behind_a_damaged_frame_the_reading_goes_on(tmp_path: Path) -> None:
+    """Whichever byte of it is flipped: of its length, its sum or its payload."""
+    path = tmp_path / "file"
+    fd = opened(path)
+    payloads = [os.urandom(200) for _ in range(6)]
+    ends = [append_frame(fd, payload) for payload in payloads]
+    content = path.read_bytes()
+    for place in range(ends[0], ends[0] + ends[1]):
+        changed = bytearray(content)
+        changed[place] ^= 0xFF
+        path.write_bytes(changed)
+        found = list(read_sound_frames(fd))
+        assert [payload for payload, _ in found] == [payloads[0], *payloads[2:]]
+        assert frame_start(*found[1]) == ends[0] + ends[1]
+    os.close(fd)
+
+
+def test_what_a_damaged_payload_holds_is_no_frame(tmp_path: Path) -> None:
+    """A caller may put into a request what looks like one."""
+    path = tmp_path / "file"
+    forging = opened(tmp_path / "other")
+    append_frame(forging, b"forged")
+    fd = opened(path)
+    append_frame(fd, b"before" + (tmp_path / "other").read_bytes() + b"after")
+    append_frame(fd, b"sound")
+    changed = bytearray(path.read_bytes())
+    changed[9] ^= 1
+    path.write_bytes(changed)
+    assert [payload for payload, _ in read_sound_frames(fd)] == [b"sound"]
+    for one in (fd, forging):
+        os.close(one)
+
+
+def test_a_torn_end_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    fd = opened(path)
+    begin = append_frame(fd, b"first")
+    append_frame(fd, b"second")
+    content = path.read_bytes()
+    for length in range(begin, len(content)):
+        path.write_bytes(content[:length])
+        assert [payload for payload, _ in read_sound_frames(fd)] == [b"first"]
+        assert is_torn(fd, begin, length)
+    path.write_bytes(content[:-1] + b"?")
+    assert [payload for payload, _ in read_sound_frames(fd)] == [b"first"]
+    assert not is_torn(fd, begin, len(content))
+    os.close(fd)
+
+
+def test_a_large_damaged_stretch_is_passed_over_in_bounded_time(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    fd = opened(path)
+    append_frame(fd, b"first")
+    os.write(fd, b"\0" * 4_000_000 + os.urandom(200_000))
+    for _ in range(40):
+        append_frame(fd, os.urandom(500_000))
+    found = [len(payload) for payload, _ in read_sound_frames(fd)]
+    assert found == [5, *[500_000] * 40]
     os.close(fd)
 
 

@@ -108,13 +108,18 @@ def features_verify(
 ) -> None:
     """Recompute every logged vector from dataset tables alone: all must be equal, to the bit.
 
+    Damage in the log is said on standard error, and is a failure too.
+
     Example: lapwise features verify flight-delay
     """
     from lapwise.loop.serve import find_model
-    from lapwise.loop.verify import read_predictions, verify_features
+    from lapwise.loop.verify import damaged_bytes, read_predictions, verify_features
 
     with workshop() as opened:
         name = find_model(opened.store, model)
+        damaged = damaged_bytes(opened.project.live, name)
+        if damaged:
+            typer.echo(f"{number(damaged)} bytes of the log are damaged", err=True)
         parity = verify_features(opened.store, read_predictions(opened.project.live, name))
     if json:
         print_json(parity)
@@ -124,5 +129,5 @@ def features_verify(
         )
         for one in parity.differences:
             show(f"[red]differs[/red]: {escape(str(one))}")
-    if parity.equal < parity.rows:
+    if damaged or parity.equal < parity.rows:
         raise typer.Exit(1)

@@ -39,7 +39,8 @@ class Front:
 
 
 def main() -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM. What keeps it from starting is one line on standard error."""
+    from lapwise.core.errors import LapwiseError
     from lapwise.loop.project import find_project
     from lapwise.loop.served import opener
     from lapwise.server.app import create_app
@@ -47,12 +48,15 @@ def main() -> None:
     from lapwise.store.open import open_store
 
     folder, features, number, host, root = sys.argv[1:6]
-    project = find_project(Path(root))
-    inference = InferenceApp.of_folder(
-        Path(folder), opener(Path(folder), Path(features)), tokens=tokens_for(host)
-    )
-    pages = create_app(lambda: open_store(project.store, project.blobs))
-    serve(Front(inference, pages), adopt(int(number)))
+    try:
+        project = find_project(Path(root))
+        inference = InferenceApp.of_folder(
+            Path(folder), opener(Path(folder), Path(features)), tokens=tokens_for(host)
+        )
+        pages = create_app(lambda: open_store(project.store, project.blobs))
+        serve(Front(inference, pages), adopt(int(number)))
+    except LapwiseError as error:
+        sys.exit(str(error).splitlines()[0])
 
 
 if __name__ == "__main__":

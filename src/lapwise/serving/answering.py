@@ -97,7 +97,8 @@ class Answering:
         deployment: which versions, and for whom.
         production: answers.
         canary: answers the rows of its units, if there is one.
-        out: called with a reason once the canary failed too often; it is asked no more.
+        out: called with the request's instant and a reason once the canary failed too often; it is
+            asked no more.
         busy: told 1 before the canary is asked and 0 after, so that a death between can be seen.
         logged: whether answers are logged, and so have an id to which labels may come.
 
@@ -111,7 +112,7 @@ class Answering:
         production: Arm,
         canary: Arm | None = None,
         *,
-        out: Callable[[str], None] = lambda _reason: None,
+        out: Callable[[int, str], None] = lambda _at, _reason: None,
         busy: Callable[[int], None] = lambda _flag: None,
         logged: bool = True,
     ) -> None:
@@ -181,7 +182,7 @@ class Answering:
         if places or not parts:
             parts.insert(0, self._ask_production(question, places, failures))
         if tried is not None:
-            self._tally(tried, failures)
+            self._tally(tried, failures, question.at)
         return self._entry(question, parts, failures), parts
 
     def _entry(
@@ -282,7 +283,7 @@ class Answering:
         bad = np.flatnonzero(~finite).tolist()
         return [_failure(part.arm, places[at], "not_finite") for at in bad]
 
-    def _tally(self, part: Part, failures: list[Failure]) -> None:
+    def _tally(self, part: Part, failures: list[Failure], at: int) -> None:
         """Count, in the order of rows, what the canary failed where production answered."""
         failed = {one.place for one in failures}
         for place in sorted({*failed, *part.places}):
@@ -291,7 +292,7 @@ class Answering:
                 self._proven = True
             elif self.fuse.failed(1) and not self.fused:
                 self.fused = True
-                self._out(f"{FUSE_ROWS} rows in a row failed where production answered")
+                self._out(at, f"{FUSE_ROWS} rows in a row failed where production answered")
         failures.sort(key=lambda one: one.place)
 
     def _may_answer(self, canary: Arm, question: Question) -> bool:

@@ -89,7 +89,7 @@ class InferenceApp:
         Raises:
             StorageFullError: the folder's log cannot be written.
         """
-        live = Live(folder, open_version, world=world)
+        live = Live(folder, open_version, world=world, replay=replay)
         return cls(live, replay=replay, tokens=tokens, world=world)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -56,7 +56,8 @@ class Fields:
         """Return the columns by name; inputs that nobody knows are ignored.
 
         Raises:
-            InferenceError: an input is missing, given twice, or of the wrong datatype or shape.
+            InferenceError: an input is missing, given twice, or of the wrong datatype or shape, or
+                there is no row.
         """
         kinds = self._kinds
         columns: dict[str, list[Any]] = {}
@@ -70,7 +71,10 @@ class Fields:
         missing = [name for name in self.needed if name not in columns]
         if missing:
             raise InferenceError(400, f"the request lacks inputs: {', '.join(missing)}")
-        return Carried(columns, _rows(columns))
+        rows = _rows(columns)
+        if rows == 0:
+            raise InferenceError(400, "a request needs at least one row")
+        return Carried(columns, rows)
 
 
 def _rows(columns: Mapping[str, list[Any]]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -13,6 +14,7 @@ from lapwise.core.ids import new_id
 from lapwise.core.prediction import Answered, Feedback, LogEntry
 from lapwise.serving.answering import Answering, Part, Unanswered, outputs_of
 from lapwise.serving.complaint import complaint
+from lapwise.serving.labels import check_labels
 from lapwise.serving.live import Fixed, Live
 from lapwise.serving.metrics import Tally
 from lapwise.serving.model import (
@@ -31,6 +33,7 @@ _REQUEST = msgspec.json.Decoder(InferenceRequest)
 _ENCODE = msgspec.json.Encoder().encode
 _ENTRY: msgspec.msgpack.Decoder[LogEntry] = msgspec.msgpack.Decoder(LogEntry)
 _LONGEST_ID = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ENTRIES = 10_000
 _RECENT_BYTES = 64 * 1024 * 1024
 _BAD_AT = "the instant `at` must be microseconds since 1970, or ISO 8601"
@@ -102,8 +105,8 @@ class Inferring:
         if answering is None:
             raise InferenceError(503, "no version answers yet")
         request = _decoded(body, answering)
-        if request.id and len(request.id) > _LONGEST_ID:
-            raise InferenceError(400, f"the id may have at most {_LONGEST_ID} characters")
+        if request.id:
+            _check_id("id", request.id)
         if not answering.logged:
             return self._unlogged(answering, request, started)
         if request.id:
@@ -135,8 +138,11 @@ class Inferring:
             InferenceError: it is not feedback, or cannot be logged.
         """
         said, outcomes = read_feedback(body)
-        if len(said.request) > _LONGEST_ID:
-            raise InferenceError(400, f"the request may have at most {_LONGEST_ID} characters")
+        _check_id("request", said.request)
+        answering = self._live.answering
+        if answering is not None:
+            arms = (answering.production, answering.canary)
+            check_labels(outcomes, [arm.served.version for arm in arms if arm is not None])
         entry = Feedback(at=self._at(said.at), outcomes=outcomes, request=said.request)
         if outcomes:
             self._append(entry)
@@ -238,6 +244,13 @@ class Inferring:
     def _new_id(self) -> str:
         self._count += 1
         return f"{self._own}-{self._count:x}"
+
+
+def _check_id(name: str, text: str) -> None:
+    if len(text) > _LONGEST_ID:
+        raise InferenceError(400, f"the {name} may have at most {_LONGEST_ID} characters")
+    if _CONTROL.search(text):
+        raise InferenceError(400, f"the {name} may have no control characters")
 
 
 def _decoded(body: bytes, answering: Answering) -> InferenceRequest:

@@ -21,7 +21,7 @@ from lapwise.serving.answering import Answering
 from lapwise.serving.arm import Arm
 from lapwise.serving.counters import READY, Counters, Key, totals
 from lapwise.serving.fuse import FuseState, blow, read_fuse
-from lapwise.serving.prediction_log import PredictionLog, log_folder
+from lapwise.serving.prediction_log import PredictionLog, last_logged, log_folder
 from lapwise.serving.routes import Routes
 from lapwise.serving.served import OpenVersion, ServedVersion
 from lapwise.serving.snapshot import DEPLOYMENT, read_deployment
@@ -73,6 +73,7 @@ class Live:
         folder: the snapshot folder; it may be empty yet.
         open_version: loads a version by its id; it is called in a thread.
         world: the world's clock, for what the server notes of itself.
+        replay: the world's time is what requests say, and no clock knows it.
 
     Attributes:
         answering: what answers now; None while nothing can.
@@ -81,7 +82,12 @@ class Live:
     """
 
     def __init__(
-        self, folder: Path, open_version: OpenVersion, *, world: WorldClock | None = None
+        self,
+        folder: Path,
+        open_version: OpenVersion,
+        *,
+        world: WorldClock | None = None,
+        replay: bool = False,
     ) -> None:
         self.folder: Path | None = folder
         self.answering: Answering | None = None
@@ -93,6 +99,7 @@ class Live:
         self._home = folder
         self._open = open_version
         self._world = world or SystemWorldClock()
+        self._replay = replay
         self._clock = MachineClock()
         self._seen: tuple[int, int, int] | None = None
         self._fuse_seen: tuple[int, int, int] | None = None
@@ -188,8 +195,8 @@ class Live:
         production = self._arm(deployment.production, "production")
         canary = self._arm(deployment.canary, "canary") if deployment.canary else None
 
-        def out(reason: str) -> None:
-            self._fused(deployment, reason)
+        def out(at: int, reason: str) -> None:
+            self._fused(deployment, at, reason)
 
         if canary is None:
             return Answering(deployment, production)
@@ -238,11 +245,18 @@ class Live:
         deaths = totals(self._home / "metrics", dead=True).get(_busy_key(answering.deployment), 0)
         if deaths >= _DEATHS:
             answering.fused = True
-            self._fused(answering.deployment, f"{deaths} workers died while it answered")
+            at = self._last_instant(answering.deployment)
+            self._fused(answering.deployment, at, f"{deaths} workers died while it answered")
 
-    def _fused(self, deployment: Deployment, reason: str) -> None:
+    def _last_instant(self, deployment: Deployment) -> int:
+        """Return what time it is in the world though no request says it."""
+        if not self._replay:
+            return self._world.now()
+        last = last_logged(self._home)
+        return deployment.at if last is None else last
+
+    def _fused(self, deployment: Deployment, at: int, reason: str) -> None:
         version = deployment.canary or ""
-        at = self._world.now()
         state = FuseState(version=version, revision=deployment.revision, at=at, reason=reason)
         self.counters.add(1, "fuses", version)
         _LOG.warning("canary %s is out: %s", version, reason)

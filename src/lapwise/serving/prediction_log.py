@@ -15,7 +15,7 @@ import msgspec
 from lapwise.core.errors import StorageFullError
 from lapwise.core.ids import new_id
 from lapwise.core.prediction import LogEntry
-from lapwise.store.frames import append_frame, read_frames
+from lapwise.store.frames import append_frame, read_sound_frames
 
 __all__ = ["PredictionLog", "last_logged", "log_bytes", "log_folder", "newest", "segments"]
 
@@ -26,6 +26,7 @@ _ENCODE = msgspec.msgpack.Encoder().encode
 
 
 class _Moment(msgspec.Struct):
+    type: str
     at: int
 
 
@@ -127,23 +128,25 @@ def newest(folder: Path, *, entries: int, most_bytes: int) -> Iterator[bytes]:
 
 
 def last_logged(folder: Path) -> int | None:
-    """Return the latest instant of the world that the log of a snapshot folder has; None if none.
+    """Return the latest instant at which something was asked or fed back; None if nothing was.
+
+    What a server noted of itself does not count.
 
     Args:
         folder: the snapshot folder.
     """
     moments = [
-        _MOMENT.decode(payload).at
+        _MOMENT.decode(payload)
         for path in segments(log_folder(folder))
         for payload in _payloads(path)
     ]
-    return max(moments, default=None)
+    return max((one.at for one in moments if one.type != "fused"), default=None)
 
 
 def _payloads(path: Path) -> Iterator[bytes]:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        for payload, _ in read_frames(fd):
+        for payload, _ in read_sound_frames(fd):
             yield payload
     finally:
         os.close(fd)

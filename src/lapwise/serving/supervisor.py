@@ -120,10 +120,10 @@ def supervise(
     shutil.rmtree(folder / "metrics", ignore_errors=True)
     listener.listen(_QUEUE)
     number = listener.fileno()
-    children = [
+    answering = [
         _Child(f"worker {turn}", worker(number), (number,)) for turn in range(1, workers + 1)
     ]
-    children += [_Child(" ".join(command[1:3]), command) for command in beside]
+    children = [*answering, *(_Child(" ".join(command[1:3]), command) for command in beside)]
     stopped: list[int] = []
 
     def stop(signal_number: int, _frame: FrameType | None) -> None:
@@ -140,7 +140,7 @@ def supervise(
                     child.look()
                 shadows.look()
                 if not up:
-                    up = _is_up(folder, children)
+                    up = _is_up(folder, answering)
                     if up and announce is not None:
                         host, port = listener.getsockname()[:2]
                         announce(str(host), int(port))
@@ -155,14 +155,14 @@ def supervise(
             signal.signal(one, handler)
 
 
-def _is_up(folder: Path, children: Sequence[_Child]) -> bool:
+def _is_up(folder: Path, workers: Sequence[_Child]) -> bool:
     """Say whether a worker answers; raise ServingError when none ever will."""
     if totals(folder / "metrics").get((READY,), 0):
         return True
-    if all(child.deaths >= _TRIES for child in children):
+    if all(worker.deaths >= _TRIES for worker in workers):
         raise ServingError(
             "the workers end before they answer",
-            value=" ".join(children[0].command),
+            value=" ".join(workers[0].command),
             expected="a worker that comes up; what it said is on standard error",
         )
     return False
