@@ -3,6 +3,7 @@
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import fastapi  # type: ignore[import-not-found,unused-ignore]  # in an environment of its own
 import pandas as pd
@@ -14,14 +15,14 @@ NUMBERS = [f"n{at}" for at in range(17)]
 TEXTS = ["carrier", "origin", "dest"]
 
 model = skops.io.load(sys.argv[1], trusted=skops.io.get_untrusted_types(file=sys.argv[1]))
-columns = dict.fromkeys(NUMBERS, (list[float | None], ...))
+columns: dict[str, Any] = dict.fromkeys(NUMBERS, (list[float | None], ...))
 columns |= dict.fromkeys(TEXTS, (list[str | None], ...))
-Rows = pydantic.create_model("Rows", **columns)
-app = fastapi.FastAPI()
+Rows: Any = pydantic.create_model("Rows", **columns)
+app: Any = fastapi.FastAPI()
 
 
-@app.post("/predict")
-async def predict(rows: Rows) -> dict[str, list[float]]:  # type: ignore[valid-type]
+@app.post("/predict")  # type: ignore[untyped-decorator]
+async def predict(rows: Rows) -> dict[str, list[float]]:
     frame = pd.DataFrame(rows.model_dump())
     return {"score": model.predict_proba(frame)[:, 1].tolist()}
 
