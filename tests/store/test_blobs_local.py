@@ -116,7 +116,7 @@ def test_a_full_disk_leaves_nothing_behind(blobs: LocalBlobs, tmp_path: Path) ->
     source = tmp_path / "big"
     source.write_bytes(b"y" * 9_000_000)
     done = subprocess.run(
-        [sys.executable, "-c", FULL, str(blobs.root), str(source)],
+        [sys.executable, "-B", "-c", FULL, str(blobs.root), str(source)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

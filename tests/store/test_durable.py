@@ -74,7 +74,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     """One clear error, and no half of the new one beside it."""
     write_file(tmp_path / "file", b"old")
     done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path / "file")],
+        [sys.executable, "-B", "-c", FULL, str(tmp_path / "file")],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "cannot be written" in done.stdout

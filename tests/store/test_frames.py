@@ -158,7 +158,7 @@ print(kept)
 def test_a_full_disk_leaves_no_torn_frame_behind(tmp_path: Path) -> None:
     path = tmp_path / "file"
     done = subprocess.run(
-        [sys.executable, "-c", FULL, str(path)],
+        [sys.executable, "-B", "-c", FULL, str(path)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
         capture_output=True,
         text=True,

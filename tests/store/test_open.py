@@ -211,7 +211,7 @@ except StorageFullError as error:
 def test_a_full_disk_leaves_no_half_database(tmp_path: Path) -> None:
     """Creation stops with one error, and nothing is left but the lock."""
     done = subprocess.run(
-        [sys.executable, "-c", FULL, f"sqlite:///{tmp_path}/lapwise.db", f"{tmp_path}/b"],
+        [sys.executable, "-B", "-c", FULL, f"sqlite:///{tmp_path}/lapwise.db", f"{tmp_path}/b"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "cannot be written" in done.stdout, done.stderr
@@ -237,7 +237,7 @@ with open_store(sys.argv[1], sys.argv[2]) as store:
 def test_a_full_disk_stops_a_write_whole(sqlite_place: Place) -> None:
     """The transaction is undone and the store goes on."""
     done = subprocess.run(
-        [sys.executable, "-c", WRITE_FULL, sqlite_place.url, sqlite_place.blobs],
+        [sys.executable, "-B", "-c", WRITE_FULL, sqlite_place.url, sqlite_place.blobs],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "cannot be written" in done.stdout, done.stderr

@@ -204,7 +204,7 @@ print(kept)
 def test_a_full_disk_leaves_no_torn_frame_behind(tmp_path: Path) -> None:
     """What does not fit is refused whole, and what fits afterwards is readable."""
     done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path)],
+        [sys.executable, "-B", "-c", FULL, str(tmp_path)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
         capture_output=True,
         text=True,
