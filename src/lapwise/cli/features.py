@@ -120,13 +120,19 @@ def features_verify(
         damaged = damaged_bytes(opened.project.live, name)
         if damaged:
             typer.echo(f"{number(damaged)} bytes of the log are damaged", err=True)
-        parity = verify_features(opened.store, read_predictions(opened.project.live, name))
+        logged = read_predictions(opened.project.live, name)
+        parity = verify_features(opened.store, logged)
     if json:
         print_json(parity)
     else:
         show(
             f"{number(parity.equal)} of {number(parity.rows)} vectors are equal, {parity.share:.4%}"
         )
+        if parity.rows < logged.height:
+            show(
+                f"{number(logged.height - parity.rows)} were given by the caller, or are newer than"
+                " what is known of the tables"
+            )
         for one in parity.differences:
             show(f"[red]differs[/red]: {escape(str(one))}")
     if damaged or parity.equal < parity.rows:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["damaged_bytes", "read_predictions", "verify_features"]
 
 
+_ALL = 10_000
+
+
 def read_predictions(live: Path, model: str) -> pl.DataFrame:
     """Return what users were answered, one row a prediction, as the log's frame has it.
 
@@ -55,10 +58,13 @@ def verify_features(
 ) -> Parity:
     """Recompute every vector that was looked up from dataset tables alone, and compare bit by bit.
 
+    Those that were looked up after all that the tables know are left out: nothing can be said of them.
+
     Args:
         store: where versions, definitions and tables are.
         logged: what :func:`read_predictions` gave.
-        versions: by table name, what to read; default: the newest version of each table.
+        versions: by table name, what to read; default: of each table the version that
+            knows most.
     """
     looked_up = logged.filter("looked_up")
     # Versions with the same definitions were fed alike, and are compared in one go.
@@ -87,9 +93,11 @@ def _compare(
     names = {
         one.table.name for one in features if not isinstance(one, str) and hasattr(one, "table")
     }
-    tables = {
-        name: scan(versions.get(name) or store.datasets.get(name), store) for name in sorted(names)
-    }
+    read = {name: versions.get(name) or _latest(store, name) for name in sorted(names)}
+    tables = {name: scan(version, store) for name, version in read.items()}
+    until = min((version.watermark for version in read.values()), default=None)
+    if until is not None:
+        rows = rows.filter(pl.col("at") <= until)
     carried = [column.name for column in recipe.inputs]
     made = [
         pl.col(name).alias(name.removeprefix("feature:"))
@@ -105,6 +113,12 @@ def _compare(
         tables=tables,
         columns=recipe.inputs,
     )
+
+
+def _latest(store: Store, table: str) -> DatasetVersion:
+    """Return the version of a table that knows most: laps also keep versions of an earlier time."""
+    found = store.datasets.list(table, limit=_ALL)
+    return max(found, key=lambda one: one.watermark) if found else store.datasets.get(table)
 
 
 def _joined(found: Sequence[Parity]) -> Parity:
