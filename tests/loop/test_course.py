@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from lapwise.core.clock import parse_time
-from lapwise.core.model import LapStep
+from lapwise.core.lap import LapStep
 from lapwise.loop.course import Course
 from tests.loop.worlds import AS_OF, make_world, ran, statuses
 

@@ -11,7 +11,8 @@ import pytest
 
 from lapwise.core.clock import parse_time
 from lapwise.core.errors import RecollectedError, StepError
-from lapwise.core.model import Lap, ModelVersion
+from lapwise.core.lap import Lap
+from lapwise.core.model import ModelVersion
 from lapwise.loop.lap import _previous_split, lap
 from lapwise.registry import approve, archive, refuse, verify
 from tests.loop.worlds import AS_OF, World, make_world, ran, reused, statuses

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lapwise.core.clock import parse_time
-from lapwise.core.model import LapStep
+from lapwise.core.lap import LapStep
 from lapwise.loop.course import Course
 from lapwise.loop.steps.rehearsal import Rehearsal
 from tests.loop.worlds import AS_OF, World, ran, statuses

@@ -27,7 +27,7 @@ from lapwise.loop.lap import lap
 from lapwise.loop.page import load_page
 
 if TYPE_CHECKING:
-    from lapwise.core.model import Lap
+    from lapwise.core.lap import Lap
     from lapwise.loop.model import Loop
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

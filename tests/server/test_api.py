@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from lapwise.core.deployment import Deployment
-from lapwise.core.model import Approval, AuditEntry, Lap, Metric, ModelVersion, Verdict
+from lapwise.core.lap import Lap
+from lapwise.core.model import Approval, AuditEntry, Metric, ModelVersion, Verdict
 from lapwise.core.observation import Alarm, DayPerformance, HourCounts
 from lapwise.core.rollout import Rollout
 from lapwise.loop.ledger import LedgerLine, last_verdicts, ledger

@@ -11,13 +11,8 @@ import msgspec
 from lapwise.core.clock import parse_time
 from lapwise.core.deployment import Deployment
 from lapwise.core.ids import new_id
-from lapwise.core.model import (
-    Approval,
-    LapState,
-    ModelVersion,
-    Stage,
-    Trigger,
-)
+from lapwise.core.lap import LapState, Trigger
+from lapwise.core.model import Approval, ModelVersion, Stage
 from lapwise.core.rollout import (
     Guard,
     GuardStatus,

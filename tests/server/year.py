@@ -7,11 +7,10 @@ import msgspec
 from lapwise.core.clock import parse_time
 from lapwise.core.digest import digest_bytes
 from lapwise.core.ids import new_id
+from lapwise.core.lap import Lap, LapStep
 from lapwise.core.model import (
     Column,
     KeyPart,
-    Lap,
-    LapStep,
     Lineage,
     Metric,
     ModelVersion,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from lapwise.core.deployment import Deployment
 from lapwise.core.digest import Digest, digest_bytes
 from lapwise.core.ids import new_id
+from lapwise.core.lap import Lap, Trigger
 from lapwise.core.model import (
     Capture,
     DatasetVersion,
     FilePart,
-    Lap,
     Lineage,
     Metric,
     ModelVersion,
@@ -18,7 +18,6 @@ from lapwise.core.model import (
     Signature,
     Stage,
     StepResult,
-    Trigger,
 )
 from lapwise.core.observation import Alarm, DayPerformance, HourCounts
 from lapwise.core.rollout import Guard, Rollout, RolloutPhase, RolloutPolicy

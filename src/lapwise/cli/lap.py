@@ -11,10 +11,11 @@ from rich.text import Text
 from lapwise.cli.app import app
 from lapwise.cli.options import AsJson, AsOf, Limit, Page, page_and_workshop, workshop
 from lapwise.cli.render import number, print_json, show, table, when
-from lapwise.core.model import LapStep
+from lapwise.core.lap import LapStep
 
 if TYPE_CHECKING:
-    from lapwise.core.model import Lap, Split
+    from lapwise.core.lap import Lap
+from lapwise.core.model import Split
 
 __all__ = ["lap", "laps", "show_lap"]
 

@@ -16,6 +16,7 @@ They live apart from everything else so that any module may import them without 
     ├── ServingError            a server cannot start, or a deployment cannot be served
     ├── RolloutError            a rollout may not go on as asked, or its plan cannot conclude
     ├── GateError               evidence that a gate needs is malformed
+    ├── AccessError             whoever asks may not do this
     ├── MissingDependencyError  an optional library is not installed
     └── StoreError              the database or the blob store
         ├── NotFoundError       no such record or blob
@@ -28,6 +29,7 @@ They live apart from everything else so that any module may import them without 
 from __future__ import annotations
 
 __all__ = [
+    "AccessError",
     "ConflictError",
     "ContractError",
     "CorruptError",
@@ -141,6 +143,10 @@ class RolloutError(LapwiseError):
 
 class GateError(LapwiseError):
     """Evidence that a gate needs is malformed."""
+
+
+class AccessError(LapwiseError):
+    """Whoever asks may not do this; says which role, in which product, would."""
 
 
 class MissingDependencyError(LapwiseError):

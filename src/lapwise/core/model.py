@@ -22,9 +22,6 @@ __all__ = [
     "FeatureFrame",
     "FilePart",
     "KeyPart",
-    "Lap",
-    "LapState",
-    "LapStep",
     "Lineage",
     "Metric",
     "ModelVersion",
@@ -40,7 +37,6 @@ __all__ = [
     "Stage",
     "StepResult",
     "Tag",
-    "Trigger",
     "Verdict",
     "VerdictStatus",
 ]
@@ -51,7 +47,6 @@ Scalar: TypeAlias = str | int | float | bool | None
 RunStatus: TypeAlias = Literal["running", "finished", "failed", "killed", "crashed"]
 Stage: TypeAlias = Literal["none", "staging", "canary", "production", "archived"]
 VerdictStatus: TypeAlias = Literal["passed", "failed", "cannot_tell", "not_applicable"]
-LapState: TypeAlias = Literal["running", "refused", "waiting", "approved", "failed", "died"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,7 +214,12 @@ class Capture(Record, frozen=True, kw_only=True):
 
 
 class Run(Record, frozen=True, kw_only=True):
-    """One execution of training code."""
+    """One execution of training code.
+
+    ``beat`` is when its process last said that it lives; None where it never does (a client that
+    speaks MLflow). A running run that has been silent for too long is ``crashed`` to whoever reads
+    it, and running again when it beats again. ``archived`` hides it from lists.
+    """
 
     id: str
     number: int
@@ -231,6 +231,9 @@ class Run(Record, frozen=True, kw_only=True):
     lap: str | None = None
     parent: str | None = None
     capture: Capture | None = None
+    user: str = ""
+    beat: int | None = None
+    archived: bool = False
 
 
 class KeyPart(Record, frozen=True, kw_only=True):
@@ -291,7 +294,9 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     ``digest`` names the canonical form of the artifacts. ``serving`` is the format that answers
     requests (``onnx`` when parity was proven, else the native one) and ``parity`` says why.
     ``threshold`` turns a score into a decision: at or above is yes. ``trusted`` are the types that a
-    person allowed the model to hold beyond those that Lapwise reviewed.
+    person allowed the model to hold beyond those that Lapwise reviewed. A version that an MLflow
+    client registered has the format ``mlflow``, which is kept and never served; ``source`` is the
+    address it named and ``logged`` the id of its logged model. ``description`` and ``updated`` change.
     """
 
     id: str
@@ -312,6 +317,11 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     stage: Stage = "none"
     marks: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
+    source: str = ""
+    logged: str | None = None
+    description: str = ""
+    user: str = ""
+    updated: int | None = None
 
 
 class Approval(Record, frozen=True, kw_only=True):
@@ -357,44 +367,3 @@ class Verdict(Record, frozen=True, kw_only=True):
     confidence: float | None = None
     rows: int | None = None
     parts: tuple[Verdict, ...] = ()
-
-
-class Trigger(Record, frozen=True, kw_only=True):
-    """What started a lap: ``manual``, ``code``, ``schedule`` or ``alarm``, and why."""
-
-    kind: str
-    reason: str = ""
-
-
-class LapStep(Record, frozen=True, kw_only=True):
-    """One step of a lap as the ledger shows it."""
-
-    name: str
-    key: Digest
-    reused: bool
-    seconds: float
-    digest: Digest = ""
-
-
-class Lap(Record, frozen=True, kw_only=True):
-    """One trip round the loop; ``as_of`` is the world's time it saw, ``page`` digests the page."""
-
-    id: str
-    number: int
-    loop: str
-    trigger: Trigger
-    as_of: int
-    state: LapState
-    started: int
-    seconds: float = 0.0
-    steps: tuple[LapStep, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
-    metrics: tuple[Metric, ...] = ()
-    decision: str = ""
-    decided_by: str = ""
-    run: str | None = None
-    version: str | None = None
-    error: str = ""
-    datasets: tuple[KeyPart, ...] = ()
-    split: Split | None = None
-    page: Digest = ""

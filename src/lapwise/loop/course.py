@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from lapwise.core.digest import digest_value
-from lapwise.core.model import KeyPart, LapStep
+from lapwise.core.lap import LapStep
+from lapwise.core.model import KeyPart
 from lapwise.loop.recipe import Recipe, feature_parts, read_features
 from lapwise.loop.steps.baseline import linear_baseline
 from lapwise.loop.steps.categories import categories_of

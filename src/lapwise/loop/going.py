@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lapwise.core.model import Lap, Trigger
+from lapwise.core.lap import Lap, Trigger
 from lapwise.loop.child import Child
 from lapwise.loop.runner import LapAsked
 

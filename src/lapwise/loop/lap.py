@@ -9,7 +9,7 @@ import msgspec
 
 from lapwise.core.errors import LapwiseError, StoreError
 from lapwise.core.ids import new_id
-from lapwise.core.model import Lap, LapState, LapStep, Trigger
+from lapwise.core.lap import Lap, LapState, LapStep, Trigger
 from lapwise.loop.course import Course
 from lapwise.loop.declared import declaration_digest
 from lapwise.loop.evaluation import Evaluation

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from lapwise.core.errors import NotFoundError
-from lapwise.core.model import Lap, LapState, Record, Trigger, VerdictStatus
+from lapwise.core.lap import Lap, LapState, Trigger
+from lapwise.core.model import Record, VerdictStatus
 from lapwise.registry.registration import read_verdicts
 
 if TYPE_CHECKING:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lapwise.core.digest import digest_value
-from lapwise.core.model import LapState, LapStep, Lineage, Param
+from lapwise.core.lap import LapState, LapStep
+from lapwise.core.model import Lineage, Param
 from lapwise.gates import decide
 from lapwise.loop.recipe import keep_recipe
 from lapwise.registry import register, to_staging, withdraw
 from lapwise.tracking.values import check_params
 
 if TYPE_CHECKING:
-    from lapwise.core.model import Lap, ModelVersion, Split
+    from lapwise.core.lap import Lap
+    from lapwise.core.model import ModelVersion, Split
     from lapwise.loop.course import Course
 
 __all__ = ["register_candidate", "settle"]

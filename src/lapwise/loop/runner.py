@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from lapwise.core.model import Record, Trigger
+from lapwise.core.lap import Trigger
+from lapwise.core.model import Record
 from lapwise.loop.bootstrap import open_workshop
 from lapwise.loop.child import answer
 from lapwise.loop.lap import lap

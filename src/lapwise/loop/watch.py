@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lapwise.core.errors import LapwiseError
-from lapwise.core.model import Trigger
+from lapwise.core.lap import Trigger
 from lapwise.loop.barrier import ShadowBarrier
 from lapwise.loop.declared import declaration_digest
 from lapwise.loop.deploy import folder_of
@@ -27,7 +27,7 @@ from lapwise.serving import LogReader, log_folder
 
 if TYPE_CHECKING:
     from lapwise.core.digest import Digest
-    from lapwise.core.model import Lap
+    from lapwise.core.lap import Lap
     from lapwise.core.prediction import LogEntry
     from lapwise.loop.bootstrap import Workshop
     from lapwise.loop.model import Loop

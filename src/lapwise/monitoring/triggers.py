@@ -10,7 +10,8 @@ import msgspec
 from lapwise.core.clock import format_time
 from lapwise.core.duration import parse_duration
 from lapwise.core.errors import DeclarationError
-from lapwise.core.model import Record, Trigger
+from lapwise.core.lap import Trigger
+from lapwise.core.model import Record
 from lapwise.core.observation import Alarm
 
 __all__ = ["Code", "OnAlarm", "Schedule", "TriggerState", "pull"]

@@ -9,7 +9,8 @@ from litestar import Controller, get
 from litestar.params import Parameter
 
 from lapwise.core.deployment import Deployment
-from lapwise.core.model import Approval, AuditEntry, Lap, Metric, ModelVersion, Record, Verdict
+from lapwise.core.lap import Lap
+from lapwise.core.model import Approval, AuditEntry, Metric, ModelVersion, Record, Verdict
 from lapwise.core.observation import Alarm, DayPerformance, HourCounts
 from lapwise.core.rollout import Rollout
 from lapwise.loop.ledger import LedgerLine, last_verdicts, ledger

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from lapwise.core.errors import NotFoundError
-from lapwise.core.model import Lap
+from lapwise.core.lap import Lap
 from lapwise.store import schema
 from lapwise.store.database import Database
 from lapwise.store.encoding import decode, encode

@@ -16,34 +16,34 @@ from typing import Protocol, Self
 import msgspec
 
 from lapwise.core.digest import Digest
+from lapwise.core.lap import Lap
 from lapwise.core.model import (
     Approval,
-    Artifact,
     AuditEntry,
-    Capture,
     DatasetVersion,
-    Lap,
-    Metric,
     ModelVersion,
     Param,
-    Run,
-    RunStatus,
     Stage,
     StepResult,
-    Tag,
 )
+from lapwise.core.tracked import Page, RegisteredModel
+from lapwise.store.access import Events, Tokens, Webhooks
 from lapwise.store.blobs import Blobs
 from lapwise.store.live import Alarms, Deployments, Observations, Rollouts
+from lapwise.store.tracked import Experiments, Labels, LoggedModels, Runs
 
 __all__ = [
     "Audit",
     "AuditDraft",
     "Blobs",
     "Datasets",
+    "Experiments",
     "FileStamp",
+    "Labels",
     "Laps",
     "Lease",
     "Leases",
+    "LoggedModels",
     "Models",
     "RecordSource",
     "Records",
@@ -89,69 +89,6 @@ class Datasets(Protocol):
 
     def remember(self, stamps: Iterable[FileStamp]) -> None:
         """Remember files, so that unchanged ones cost a stat the next time."""
-        ...
-
-
-class Runs(Protocol):
-    """Runs and what was logged to them."""
-
-    def create(self, run: Run) -> Run:
-        """Keep a new run and give it its ``number`` (counted over the whole store)."""
-        ...
-
-    def get(self, reference: str) -> Run:
-        """Return a run by id, number (``43``, ``043``, ``run 043``); raises NotFoundError."""
-        ...
-
-    def list(
-        self, experiment: str | None = None, *, lap: str | None = None, limit: int = 100
-    ) -> Sequence[Run]:
-        """Return runs, newest first."""
-        ...
-
-    def finish(self, run: str, status: RunStatus, ended: int) -> Run:
-        """End a run; ending an ended run changes nothing."""
-        ...
-
-    def set_capture(self, run: str, capture: Capture) -> None:
-        """Say what it takes to repeat the run."""
-        ...
-
-    def log(
-        self,
-        run: str,
-        *,
-        params: Sequence[Param] = (),
-        metrics: Sequence[Metric] = (),
-        tags: Sequence[Tag] = (),
-        artifacts: Sequence[Artifact] = (),
-        batch: str | None = None,
-    ) -> None:
-        """Add to a run in one transaction; a repeated ``batch`` id is taken once.
-
-        Raises:
-            ConflictError: a parameter has another value already (parameters never change).
-        """
-        ...
-
-    def params(self, runs: Sequence[str]) -> dict[str, tuple[Param, ...]]:
-        """Return parameters by run id, sorted by name."""
-        ...
-
-    def metrics(self, runs: Sequence[str]) -> dict[str, tuple[Metric, ...]]:
-        """Return the last value of each metric by run id (highest step, then time), by name."""
-        ...
-
-    def history(self, run: str, metric: str) -> tuple[Metric, ...]:
-        """Return every value of a metric, by (step, at, order of logging)."""
-        ...
-
-    def tags(self, runs: Sequence[str]) -> dict[str, tuple[Tag, ...]]:
-        """Return tags by run id, sorted by name; the last value written wins."""
-        ...
-
-    def artifacts(self, run: str) -> tuple[Artifact, ...]:
-        """Return artifacts by name; the last one written under a name wins."""
         ...
 
 
@@ -232,8 +169,62 @@ class Models(Protocol):
         """Return versions, newest first."""
         ...
 
+    def search(
+        self, where: str = "", *, order: Sequence[str] = (), limit: int = 100, after: str = ""
+    ) -> Page[ModelVersion]:
+        """Return versions for which ``where`` is true; as :meth:`Runs.search` reads it.
+
+        Attributes: ``name``, ``version_number``, ``run_id``, ``source_path``, ``stage``, and times
+        ``creation_timestamp`` and ``last_updated_timestamp``; ``tags.NAME``. Not those marked
+        ``deleted``.
+        """
+        ...
+
+    def describe(self, version: str, description: str, at: int) -> ModelVersion:
+        """Change what is said of a version; raises NotFoundError."""
+        ...
+
+    def create_name(self, name: str, *, at: int, description: str = "") -> RegisteredModel:
+        """Keep a name without a version yet; registering a version does this by itself.
+
+        Raises:
+            ConflictError: there is such a name (an archived one too).
+        """
+        ...
+
+    def get_name(self, name: str) -> RegisteredModel:
+        """Return a name under which versions are registered; raises NotFoundError."""
+        ...
+
+    def update_name(
+        self,
+        name: str,
+        *,
+        at: int,
+        new: str | None = None,
+        description: str | None = None,
+        archived: bool | None = None,
+    ) -> RegisteredModel:
+        """Change what is given; ``new`` renames all its versions.
+
+        Raises:
+            NotFoundError: there is no such name.
+            ConflictError: the new name is taken, or the model is governed by a loop.
+        """
+        ...
+
+    def search_names(
+        self, where: str = "", *, order: Sequence[str] = (), limit: int = 100, after: str = ""
+    ) -> Page[RegisteredModel]:
+        """Return names for which ``where`` is true: ``name``, times, ``tags.NAME``; not archived."""
+        ...
+
     def production(self, model: str) -> ModelVersion | None:
-        """Return the version in production, or None."""
+        """Return the version in production (the newest, where several may be), or None."""
+        ...
+
+    def holders(self, digest: Digest) -> tuple[str, ...]:
+        """Return the models of which a version names a blob."""
         ...
 
     def move(
@@ -242,8 +233,8 @@ class Models(Protocol):
         """Change stages, keep the approval and append the audit entry, all or nothing.
 
         Raises:
-            ConflictError: a version does not stand at the move's ``source``, or a model would
-                have two versions in production.
+            ConflictError: a version does not stand at the move's ``source``, or a model that a loop
+                governs would have two versions in production.
         """
         ...
 
@@ -328,7 +319,10 @@ class Store:
     url: str
     blobs: Blobs
     datasets: Datasets
+    experiments: Experiments
     runs: Runs
+    logged: LoggedModels
+    labels: Labels
     steps: Steps
     records: Records
     models: Models
@@ -339,6 +333,9 @@ class Store:
     rollouts: Rollouts
     alarms: Alarms
     observations: Observations
+    tokens: Tokens
+    events: Events
+    webhooks: Webhooks
     close: Callable[[], None] = _nothing
 
     def __enter__(self) -> Self:

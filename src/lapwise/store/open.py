@@ -8,8 +8,12 @@ from lapwise.store.blobs import open_blobs
 from lapwise.store.database import Database, connect, sqlite_path
 from lapwise.store.datasets import SqlDatasets
 from lapwise.store.deployments import SqlDeployments
+from lapwise.store.events import SqlEvents
+from lapwise.store.experiments import SqlExperiments
+from lapwise.store.labels import SqlLabels
 from lapwise.store.laps import SqlLaps
 from lapwise.store.leases import SqlLeases
+from lapwise.store.logged_models import SqlLoggedModels
 from lapwise.store.migrate import bring_to_head, check_revision, create, revision
 from lapwise.store.model import Store
 from lapwise.store.models import SqlModels
@@ -18,6 +22,8 @@ from lapwise.store.records import SqlRecords
 from lapwise.store.rollouts import SqlRollouts
 from lapwise.store.runs import SqlRuns
 from lapwise.store.steps import SqlSteps
+from lapwise.store.tokens import SqlTokens
+from lapwise.store.webhooks import SqlWebhooks
 
 __all__ = ["open_blobs", "open_database", "open_store"]
 
@@ -40,7 +46,10 @@ def open_store(url: str, blobs: str) -> Store:
         url=url,
         blobs=kept,
         datasets=SqlDatasets(database),
+        experiments=SqlExperiments(database),
         runs=SqlRuns(database),
+        logged=SqlLoggedModels(database),
+        labels=SqlLabels(database),
         steps=SqlSteps(database),
         records=SqlRecords(database),
         models=SqlModels(database),
@@ -51,6 +60,9 @@ def open_store(url: str, blobs: str) -> Store:
         rollouts=SqlRollouts(database),
         alarms=SqlAlarms(database),
         observations=SqlObservations(database),
+        tokens=SqlTokens(database),
+        events=SqlEvents(database),
+        webhooks=SqlWebhooks(database),
         close=database.close,
     )
 

@@ -12,7 +12,8 @@ from lapwise.server.figures import Marks, performance
 from lapwise.server.observed import metric_names, takeovers
 
 if TYPE_CHECKING:
-    from lapwise.core.model import Lap, ModelVersion
+    from lapwise.core.lap import Lap
+    from lapwise.core.model import ModelVersion
     from lapwise.store.model import Store
 
 __all__ = ["lap_outcome", "loop_page", "version_names"]

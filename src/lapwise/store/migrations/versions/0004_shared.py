@@ -1,0 +1,296 @@
+"""What a team shares: experiments, searchable runs, logged models, labels, tokens, webhooks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+_SEQUENCE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def upgrade() -> None:
+    """Make the tables and columns, and fill the columns from what is kept."""
+    _runs()
+    _models()
+    _logged_models()
+    _access()
+    _fill_runs()
+    _fill_params()
+    _fill_models()
+
+
+def _runs() -> None:
+    for column in (
+        _text("name"),
+        _text("user"),
+        _number("started"),
+        sa.Column("ended", sa.BigInteger),
+        sa.Column("parent", sa.Text),
+        _text("code"),
+        sa.Column("beat", sa.BigInteger),
+        _flag("archived", 0),
+    ):
+        op.add_column("run", column)
+    op.create_index("ix_run_parent", "run", ["parent"])
+    op.create_table(
+        "experiment",
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("name", sa.Text, nullable=False, unique=True),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("created", "updated")),
+        _flag("archived", 0),
+    )
+    op.create_table(
+        "run_input",
+        sa.Column("run", sa.Integer, sa.ForeignKey("run.number"), primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("digest", sa.Text, primary_key=True),
+        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+    )
+    op.create_index("ix_run_input_name", "run_input", ["name", "digest"])
+    op.add_column("param", sa.Column("number", sa.Double))
+    op.create_index("ix_param_name", "param", ["name", "number"])
+    op.create_index("ix_artifact_digest", "artifact", ["digest"])
+    op.add_column("metric_chunk", _flag("count", 0))
+    op.add_column("metric_chunk", sa.Column("thin", sa.LargeBinary))
+    op.create_index("ix_metric_latest_value", "metric_latest", ["key", "value", "run"])
+    op.create_table(
+        "label",
+        *(sa.Column(name, sa.Text, primary_key=True) for name in ("kind", "subject", "name")),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+
+
+def _models() -> None:
+    op.create_table(
+        "registered_model",
+        sa.Column("name", sa.Text, primary_key=True),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("created", "updated")),
+        _text("description"),
+        _flag("governed", 0),
+        _flag("archived", 0),
+    )
+    op.add_column("model_version", _flag("governed", 1))
+    op.add_column("model_version", _text("description"))
+    op.add_column("model_version", sa.Column("updated", sa.BigInteger))
+    op.drop_index("uq_model_version_production", "model_version")
+    alone = sa.text("stage = 'production' AND governed = 1")
+    op.create_index(
+        "uq_model_version_production",
+        "model_version",
+        ["model"],
+        unique=True,
+        sqlite_where=alone,
+        postgresql_where=alone,
+    )
+
+
+def _logged_models() -> None:
+    op.create_table(
+        "logged_model",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("experiment", sa.Text, nullable=False),
+        sa.Column("run", sa.Text),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("name", "status")),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("created", "updated")),
+        _flag("archived", 0),
+        sa.Column("body", sa.Text, nullable=False),
+    )
+    op.create_index("ix_logged_model_run", "logged_model", ["run"])
+    op.create_index("ix_logged_model_experiment", "logged_model", ["experiment", "created"])
+    op.create_table(
+        "logged_param",
+        _model(),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("number", sa.Double),
+    )
+    op.create_table(
+        "logged_metric",
+        _model(),
+        *(sa.Column(name, sa.Text, primary_key=True) for name in ("name", "run", "dataset")),
+        sa.Column("digest", sa.Text, primary_key=True),
+        sa.Column("step", sa.BigInteger, primary_key=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("value", sa.Double),
+    )
+    op.create_table(
+        "logged_artifact",
+        _model(),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+    )
+    op.create_index("ix_logged_artifact_digest", "logged_artifact", ["digest"])
+    op.create_table(
+        "run_output",
+        sa.Column("run", sa.Integer, sa.ForeignKey("run.number"), primary_key=True),
+        _model(),
+        sa.Column("step", sa.BigInteger, nullable=False),
+    )
+
+
+def _access() -> None:
+    op.create_table(
+        "token",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("hash", sa.Text, nullable=False, unique=True),
+        sa.Column("revoked", sa.BigInteger),
+        sa.Column("used", sa.BigInteger),
+        sa.Column("body", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "event",
+        sa.Column("number", _SEQUENCE, primary_key=True),
+        sa.Column("id", sa.Text, nullable=False, unique=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("product", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "webhook",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("secret", sa.Text, nullable=False),
+        sa.Column("seen", sa.BigInteger, nullable=False),
+        sa.Column("removed", sa.BigInteger),
+        sa.Column("body", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "delivery",
+        sa.Column("webhook", sa.Text, sa.ForeignKey("webhook.id"), primary_key=True),
+        sa.Column("event", sa.BigInteger, sa.ForeignKey("event.number"), primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("due", sa.BigInteger, nullable=False),
+        sa.Column("answer", sa.Text, nullable=False),
+    )
+    op.create_index("ix_delivery_due", "delivery", ["state", "due"])
+
+
+def _fill_runs() -> None:
+    connection = op.get_bind()
+    experiments: dict[str, list[int]] = {}
+    for number, body in _rows("SELECT number, body FROM run ORDER BY number"):
+        run = json.loads(body)
+        capture = run.get("capture") or {}
+        experiments.setdefault(run["experiment"], []).append(run["started"])
+        connection.execute(
+            sa.text(
+                'UPDATE run SET name = :name, "user" = :user, started = :started, ended = :ended,'
+                " parent = :parent, code = :code WHERE number = :number"
+            ),
+            {
+                "number": number,
+                "name": run.get("name", ""),
+                "user": run.get("user", ""),
+                "started": run["started"],
+                "ended": run.get("ended"),
+                "parent": run.get("parent"),
+                "code": capture.get("commit") or capture.get("code") or "",
+            },
+        )
+        for position, part in enumerate(capture.get("datasets") or ()):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO run_input (run, name, digest, position, body)"
+                    " VALUES (:run, :name, :digest, :position, :body) ON CONFLICT DO NOTHING"
+                ),
+                {
+                    "run": number,
+                    "name": part["name"],
+                    "digest": part["digest"],
+                    "position": position,
+                    "body": _json({**part, **_NO_SOURCE, "kind": "lapwise"}),
+                },
+            )
+    for number, (name, started) in enumerate(experiments.items(), start=1):
+        connection.execute(
+            sa.text(
+                "INSERT INTO experiment (number, name, created, updated)"
+                " VALUES (:number, :name, :created, :updated)"
+            ),
+            {"number": number, "name": name, "created": min(started), "updated": max(started)},
+        )
+    connection.execute(sa.text("UPDATE metric_chunk SET count = length(points) / 24"))
+
+
+def _fill_params() -> None:
+    connection = op.get_bind()
+    for run, name, value in _rows("SELECT run, name, value FROM param"):
+        number = json.loads(value)
+        if isinstance(number, str):
+            try:
+                number = float(number)
+            except ValueError:
+                continue
+        if isinstance(number, bool | dict) or number is None or not abs(number) < float("inf"):
+            continue
+        connection.execute(
+            sa.text("UPDATE param SET number = :number WHERE run = :run AND name = :name"),
+            {"number": float(number), "run": run, "name": name},
+        )
+
+
+def _fill_models() -> None:
+    connection = op.get_bind()
+    kept: dict[str, dict[str, Any]] = {}
+    for id_, body in _rows("SELECT id, body FROM model_version ORDER BY id"):
+        version = json.loads(body)
+        governed = int(version["lineage"].get("lap") is not None)
+        row = kept.setdefault(
+            version["model"],
+            {"name": version["model"], "created": version["created"], "governed": 0},
+        )
+        row["updated"] = version["created"]
+        row["governed"] |= governed
+        connection.execute(
+            sa.text("UPDATE model_version SET updated = :at WHERE id = :id"),
+            {"at": version["created"], "id": id_},
+        )
+    for row in kept.values():
+        connection.execute(
+            sa.text(
+                "INSERT INTO registered_model (name, created, updated, governed)"
+                " VALUES (:name, :created, :updated, :governed)"
+            ),
+            row,
+        )
+        connection.execute(
+            sa.text("UPDATE model_version SET governed = :governed WHERE model = :name"),
+            {"governed": row["governed"], "name": row["name"]},
+        )
+
+
+_NO_SOURCE = {"source": "", "schema": "", "profile": "", "tags": []}
+
+
+def _rows(query: str) -> Iterator[Any]:
+    return iter(op.get_bind().execute(sa.text(query)).all())
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+def _number(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
+
+
+def _flag(name: str, default: int) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer, nullable=False, server_default=str(default))
+
+
+def _model() -> sa.Column[str]:
+    return sa.Column("model", sa.Text, sa.ForeignKey("logged_model.id"), primary_key=True)
