@@ -2,15 +2,15 @@
 # Another interpreter: make test PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check prove bench screenshots format docs lock install clean
+.PHONY: help demo test check prove bench bench-tracking screenshots format docs lock install clean
 
 export PYTHON
 BIN := .venv/bin
-CODE := src tests $(wildcard benchmarks) scripts
+CODE := src tests benchmarks peers scripts
 JOBS ?= 2
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo: install  ## Live through a year of real flights, in minutes
 	@$(BIN)/lapwise demo $(ARGS)
@@ -30,6 +30,9 @@ prove: install  ## Run the long proofs: kills, simulations, large files
 
 bench: install  ## Measure, and print the seconds
 	@$(BIN)/python -m benchmarks
+
+bench-tracking: install  ## Measure tracking and the server beside MLflow
+	@$(BIN)/python -m benchmarks tracking --peers
 
 PROJECT ?= lapwise-demo
 screenshots: install  ## Photograph a demo's pages into docs/img (PROJECT=folder)

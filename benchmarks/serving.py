@@ -34,6 +34,7 @@ from lapwise.core.clock import MachineClock
 from lapwise.core.deployment import Deployment
 from lapwise.core.model import Column
 from lapwise.serving import VersionFiles, publish
+from peers.environment import environment, versions
 
 NUMBERS = [f"n{at}" for at in range(17)]
 TEXTS = ["carrier", "origin", "dest"]
@@ -43,7 +44,6 @@ ROUNDS = 5
 SECONDS = 1.5
 CALLERS = 16
 CLOCK = MachineClock()
-PEERS = Path(__file__).with_name("peers")
 
 
 @dataclass
@@ -187,14 +187,8 @@ def fastapi(folder: Path, model: Any, stack: ExitStack) -> Server:
     import skops.io
 
     skops.io.dump(model, folder / "model.skops")
-    uv = [sys.executable, "-m", "uv"]
-    home = folder / "fastapi"
-    python = str(home / "bin" / "python")
-    subprocess.run([*uv, "venv", "-q", "-p", sys.executable, str(home)], check=True)
-    install = [*uv, "pip", "install", "-q", "--system-certs", "--require-hashes"]
-    lock = str(PEERS / "fastapi.txt")
-    subprocess.run([*install, "-p", python, "-r", lock], check=True)
-    script = str(PEERS.with_name("serve_fastapi.py"))
+    python = str(environment("fastapi"))
+    script = str(Path(__file__).with_name("serve_fastapi.py"))
     port_file = folder / "fastapi.port"
     # Neither our packages nor our settings: only what the lock names.
     clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "OMP_NUM_THREADS": "1"}
@@ -245,6 +239,9 @@ def main(argv: Sequence[str]) -> None:
     for count in COUNTS:
         print(f"\n{count} row{'s' if count > 1 else ''} a request")
         print(shown(servers, count))
+    if asked.peers:
+        named = (f"{name} {version}" for name, version in versions("fastapi").items())
+        print("\n" + ", ".join(named))
     print("\nx echo: p50 beside the raw ASGI echo's; of echo: requests a second beside its.")
 
 

@@ -1,4 +1,7 @@
-"""Each test that takes a `store` runs twice: SQLite with local blobs, PostgreSQL with S3."""
+"""Each test that takes a `store` runs thrice: SQLite with local blobs, PostgreSQL with S3, remote.
+
+Remote is a store over HTTP, from a server that has SQLite with local blobs.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import pytest
 from lapwise.core.ids import new_id
 from lapwise.store.model import Store
 from lapwise.store.open import open_database, open_store
-from tests.store import servers
+from tests.store import behind, servers
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,46 @@ def empty_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plac
         yield place
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@dataclass(frozen=True)
+class RemotePlace(Place):
+    """Where a store is that a server has, and the server's address."""
+
+    server: str
+
+    def open(self) -> Store:
+        return open_store(self.server, "")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[behind.Behind]:
+    with behind.server() as running:
+        yield running
+
+
+@pytest.fixture
+def remote_place(
+    sqlite_place: Place,
+    server: behind.Behind,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Place]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with sqlite_place.open() as store, server.serving(store) as address:
+        yield RemotePlace(sqlite_place.url, sqlite_place.blobs, address)
+
+
+# What is about the database itself, or about processes that write it, has no remote side.
+_OF_THE_DATABASE = {"backup", "collect", "doctor", "killed", "open", "racing"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "place" in metafunc.fixturenames:
+        about = metafunc.module.__name__.rpartition("test_")[2]
+        remote = [] if about in _OF_THE_DATABASE else ["remote"]
+        metafunc.parametrize("place", ["sqlite", "postgresql", *remote], indirect=True)
+
+
+@pytest.fixture
 def place(request: pytest.FixtureRequest) -> Place:
     found: Place = request.getfixturevalue(f"{request.param}_place")
     return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from lapwise.core.access import Webhook
 from lapwise.core.deployment import Deployment
 from lapwise.core.digest import Digest, digest_bytes
 from lapwise.core.ids import new_id
@@ -21,6 +24,7 @@ from lapwise.core.model import (
 )
 from lapwise.core.observation import Alarm, DayPerformance, HourCounts
 from lapwise.core.rollout import Guard, Rollout, RolloutPhase, RolloutPolicy
+from lapwise.core.tracked import LoggedModel
 from lapwise.store.model import AuditDraft, StageMove
 
 
@@ -62,13 +66,16 @@ def step(key: str, name: str = "train", blob: Digest = "") -> StepResult:
 
 
 def version(
-    model: str = "flight-delay", content: str = "weights", run_id: str | None = None
+    model: str = "flight-delay",
+    content: str = "weights",
+    run_id: str | None = None,
+    lap_id: str | None = None,
 ) -> ModelVersion:
     """Return a model version without a number."""
     return ModelVersion(
         id=new_id(), model=model, number=0, digest=digest(content), format="skops",
         serving="onnx", parity="proven", artifacts=(), signature=Signature(inputs=(), outputs=()),
-        lineage=Lineage(run=run_id), task="binary", created=5,
+        lineage=Lineage(run=run_id, lap=lap_id), task="binary", created=5,
     )  # fmt: skip
 
 
@@ -78,6 +85,20 @@ def lap(loop: str = "flight-delay") -> Lap:
         id=new_id(), number=0, loop=loop, trigger=Trigger(kind="manual"), as_of=1,
         state="running", started=1,
     )  # fmt: skip
+
+
+def logged(id: str = "m-" + "0" * 32, **given: Any) -> LoggedModel:
+    """Return a logged model that is pending."""
+    fields = {"experiment": "flight-delay", "name": "model", "run": None, "created": 3} | given
+    return LoggedModel(id=id, status="pending", updated=3, **fields)
+
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the specification's example
+
+
+def webhook(url: str = "https://example.org/hook", **given: Any) -> Webhook:
+    """Return a webhook for all events of all products."""
+    return Webhook(id=new_id(), url=url, created=4, **given)
 
 
 def act(action: str = "register", subject: str = "flight-delay", actor: str = "ada") -> AuditDraft:

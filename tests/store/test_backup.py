@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from lapwise.core.access import Grant, Token
 from lapwise.core.errors import ConflictError, CorruptError, NotFoundError, SchemaError
-from lapwise.core.model import Artifact, Metric, Param, Tag
+from lapwise.core.model import Artifact, Metric, Param, Run, Tag
 from lapwise.store.archive import Manifest
 from lapwise.store.audit import anchor_head
 from lapwise.store.backup import backup
@@ -53,7 +54,22 @@ def full(store: Store) -> Store:
     store.alarms.add(making.alarm())
     store.observations.save([making.hour(10), making.hour(20)], [making.day(10)])
     store.blobs.put(b"nobody names this")
+    _share(store, run, files["f"])
     return store
+
+
+def _share(store: Store, run: Run, file: str) -> None:
+    """Fill what a team shares."""
+    model = store.logged.create(making.logged(run=run.id), [Tag(name="a", value="b")])
+    store.logged.log(model.id, artifacts=[Artifact(name="f", digest=file, size=9)])
+    store.logged.give(run.id, [(model.id, 3)])
+    store.models.create_name("empty", at=5)
+    store.labels.set("alias", "flight-delay", [Tag(name="best", value="1")])
+    grants = (Grant(role="viewer", product="churn"),)
+    store.tokens.add(Token(id="t", name="ci", grants=grants, created=1), "hash", "ada")
+    store.webhooks.add(making.webhook(), making.SECRET, "ada")
+    store.alarms.add(making.alarm())
+    store.webhooks.due(1 << 60)
 
 
 def contents(store: Store) -> list[object]:
@@ -78,6 +94,20 @@ def contents(store: Store) -> list[object]:
         store.observations.hours("flight-delay"),
         store.observations.days("flight-delay"),
         store.blobs.anchors(),
+        store.logged.search().items,
+        store.logged.artifacts("m-" + "0" * 32),
+        store.logged.of_run(run.id),
+        store.labels.of("logged", ["m-" + "0" * 32]),
+        store.labels.of("alias", ["flight-delay"]),
+        store.models.search_names().items,
+        store.experiments.search().items,
+        store.tokens.list(),
+        store.tokens.find("hash"),
+        store.events.list(),
+        *(
+            [one, store.webhooks.secret(one.id), store.webhooks.deliveries(one.id)]
+            for one in store.webhooks.list()
+        ),
     ]
 
 
@@ -102,11 +132,16 @@ def test_a_restored_store_holds_the_same(
         assert other.deployments.add(making.deployment(weight=10)).revision == 2
         assert [one.model for one in other.deployments.list(limit=2)] == ["flight-delay", "new"]
         assert other.rollouts.create(making.rollout()).number == 2
-        assert other.alarms.add(making.alarm()).number == 2
+        assert other.alarms.add(making.alarm()).number == 3
+        assert [one.event.number for one in other.webhooks.due(1 << 60)] == [3, 4]
 
 
 @pytest.mark.parametrize(
-    "what", ["deployment", "rollout", "alarm", "hour_counts", "day_performance"]
+    "what",
+    [
+        *("deployment", "rollout", "alarm", "hour_counts", "day_performance"),
+        *("registered_model", "logged_model"),
+    ],
 )
 def test_a_store_with_one_thing_of_a_product_in_use_is_not_empty(
     place: Place, store: Store, tmp_path: Path, what: str
@@ -120,6 +155,8 @@ def test_a_store_with_one_thing_of_a_product_in_use_is_not_empty(
         "alarm": lambda: store.alarms.add(making.alarm()),
         "hour_counts": lambda: store.observations.save([making.hour(1)]),
         "day_performance": lambda: store.observations.save(days=[making.day(1)]),
+        "registered_model": lambda: store.models.create_name("empty", at=1),
+        "logged_model": lambda: store.logged.create(making.logged()),
     }
     deeds[what]()
     with pytest.raises(ConflictError, match=f"rows in {what}"):

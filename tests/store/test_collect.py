@@ -18,14 +18,24 @@ _OLD = -3600 * 1_000_000  # as if an hour had passed
 def named(store: Store) -> list[str]:
     """Blobs that records name, each in another kind of record."""
     names = ["part", "capture", "artifact", "output", "split", "deployment", "rollout", "alarm"]
+    names += ["logged", "weights"]
     digests = [store.blobs.put(name.encode()) for name in names]
-    part, captured, artifact, output, split, deployment, rollout, alarm = digests
+    part, captured, artifact, output, split, deployment, rollout, alarm, *more = digests
     store.datasets.add(making.dataset(blob=part))
     run = store.runs.create(making.run())
     store.runs.set_capture(run.id, making.capture(captured))
     store.runs.log(run.id, artifacts=[Artifact(name="f", digest=artifact, size=1)])
     store.steps.add(making.step("k", blob=output))
     store.records.add("split", making.digest("s"), Tag(name="assignment", value=split))
+    logged, weights = more
+    model = store.logged.create(making.logged())
+    store.logged.log(model.id, artifacts=[Artifact(name="m", digest=logged, size=1)])
+    store.models.add(
+        msgspec.structs.replace(
+            making.version(), artifacts=(Artifact(name="m", digest=weights, size=1),)
+        ),
+        making.act(),
+    )
     # Those of a product in use name no blob by a field, but whoever writes one there means it.
     store.deployments.add(making.deployment(production=deployment))
     store.rollouts.create(msgspec.structs.replace(making.rollout(), candidate=rollout))

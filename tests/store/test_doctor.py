@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from lapwise.core.model import Artifact, Tag
 from lapwise.store.audit import anchor_head
 from lapwise.store.blobs_local import LocalBlobs
 from lapwise.store.database import connect
@@ -65,6 +66,31 @@ def test_a_version_that_is_in_use_and_gone_is_found(place: Place, digest: str) -
         assert f"nobody (rollout {one.number} of flight-delay)" in check.detail
         store.deployments.add(making.deployment(production=version.id, weight=9))
     assert "v2 (the deployment of flight-delay)" in examined(place)["versions there"].detail
+
+
+def test_an_alias_of_no_version_is_found(place: Place, digest: str) -> None:
+    """As are all names of what is not there: `test_links.py`."""
+    with place.open() as store:
+        store.labels.set("alias", "flight-delay", [Tag(name="best", value="1")])
+    assert examined(place)["names there"].ok
+    database = connect(place.url)
+    with database.write() as connection:
+        connection.execute(text("UPDATE label SET value = '7'"))
+    database.close()
+    check = examined(place)["names there"]
+    assert not check.ok
+    assert "alias 'best' of 'flight-delay' names version 7" in check.detail
+
+
+def test_a_missing_file_of_a_logged_model_is_found(place: Place) -> None:
+    with place.open() as store:
+        store.runs.create(making.run())
+        model = store.logged.create(making.logged())
+        file = Artifact(name="model.pkl", digest=making.digest("gone"), size=4)
+        store.logged.log(model.id, artifacts=[file])
+    check = examined(place)["blobs there"]
+    assert not check.ok
+    assert f"logged model {model.id}, file model.pkl" in check.detail
 
 
 def test_a_damaged_blob_is_found(sqlite_place: Place) -> None:

@@ -147,9 +147,10 @@ def test_losing_a_lease_is_told_on_leaving(place: Place, store: Store) -> None:
 
 def test_identity_survives_spaces_in_process_names(tmp_path: Path) -> None:
     """The kernel's status line holds the program's name, which may hold anything."""
-    from lapwise.store import leases
+    from lapwise.store import claims
 
-    started = leases._started(1)
+    started = claims._started(1)
     assert started == "" or int(started or 0) >= 0
-    assert not leases._is_gone(leases._identity())
-    assert leases._is_gone(leases._identity().rpartition(":")[0] + ":1")
+    assert not claims.is_gone(claims._identity())
+    assert claims.is_gone(claims._identity().rpartition(":")[0] + ":1")
+    assert not claims.is_gone("made:up")

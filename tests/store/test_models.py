@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from lapwise.core.errors import ConflictError, NotFoundError, StageError
+from lapwise.core.errors import ConflictError, DeclarationError, NotFoundError, StageError
 from lapwise.core.ids import new_id
 from lapwise.core.model import Approval, ModelVersion
 from lapwise.store.model import Store
@@ -18,8 +18,10 @@ def approval(version: ModelVersion, at: int = 1) -> Approval:
 
 @pytest.fixture
 def two(store: Store) -> tuple[ModelVersion, ModelVersion]:
-    """Two versions of one model; the first is in production."""
-    old, new = (store.models.add(making.version(content=text), making.act()) for text in "ab")
+    """Two versions of a model that a loop governs; the first is in production."""
+    old, new = (
+        store.models.add(making.version(content=text, lap_id="lap"), making.act()) for text in "ab"
+    )
     store.models.move([making.move(old, "none", "production")], making.act("promote"))
     return store.models.get(old.id), new
 
@@ -80,7 +82,8 @@ def test_a_move_changes_stages_approval_and_audit_together(
     assert store.models.get(old.id).stage == "archived"
     found = store.models.get(new.id)
     assert (found.stage, found.marks) == ("production", ("bootstrap",))
-    assert msgspec.structs.replace(found, stage="none", marks=()) == new
+    assert found.updated == making.act().at
+    assert msgspec.structs.replace(found, stage="none", marks=(), updated=new.updated) == new
     assert store.models.approvals(new.id) == [given]
     assert store.audit.head() == entry
 
@@ -130,6 +133,6 @@ def test_what_is_not_there_cannot_be_moved_or_decided(store: Store) -> None:
         store.models.move([making.move(ghost, "none", "staging")], making.act())
     with pytest.raises(NotFoundError):
         store.models.decide(approval(ghost), making.act())
-    with pytest.raises(StageError, match="live"):
+    with pytest.raises((StageError, DeclarationError), match=r"live|target"):
         store.models.move([making.move(ghost, "none", "live")], making.act())  # type: ignore[arg-type]
     assert store.audit.head() is None

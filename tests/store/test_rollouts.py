@@ -55,12 +55,12 @@ def test_asked_again_to_create_it_gives_what_is_there(store: Store) -> None:
 
 @pytest.mark.parametrize("phase", get_args(RolloutPhase))
 def test_the_record_and_the_database_agree_on_what_is_open(
-    store: Store, phase: RolloutPhase
+    place: Place, store: Store, phase: RolloutPhase
 ) -> None:
     """The property of the record, the query, and the index that no code can get round."""
     rollout = store.rollouts.create(making.rollout(phase=phase))
     assert (store.rollouts.open("flight-delay") is not None) == rollout.open
-    database = connect(store.url)
+    database = connect(place.url)
     second = changed(making.rollout(phase=phase), number=2)
     row = {
         "id": second.id, "model": second.model, "number": 2, "phase": phase, "started": 1,

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from lapwise.core.errors import ConflictError, NotFoundError, StoreError
-from lapwise.core.model import Artifact, Metric, Param, Run, Scalar, Tag
+from lapwise.core.model import Artifact, KeyPart, Metric, Param, Run, Scalar, Tag
+from lapwise.core.tracked import RunInput
+from lapwise.store import schema
+from lapwise.store.database import connect
+from lapwise.store.encoding import decode, encode
+from lapwise.store.liveness import store_time
 from lapwise.store.model import Store
 from tests.store import making
+from tests.store.conftest import Place
 
 
 @pytest.fixture
@@ -60,6 +67,135 @@ def test_a_run_ends_once(store: Store, run: Run) -> None:
     assert store.runs.finish(run.id, "failed", 10) == ended == store.runs.get(run.id)
     with pytest.raises(NotFoundError):
         store.runs.finish("nobody", "finished", 9)
+
+
+def test_update_changes_what_is_given_whatever_the_state(store: Store, run: Run) -> None:
+    """An ended run too; opened again it has neither an end nor a beat."""
+    store.runs.beat(run.id)
+    store.runs.finish(run.id, "failed", 9)
+    renamed = store.runs.update(run.id, name="better", status="finished", ended=11)
+    assert (renamed.name, renamed.status, renamed.ended) == ("better", "finished", 11)
+    assert store.runs.get(run.id) == renamed == store.runs.update(run.id)
+    opened = store.runs.update(run.id, status="running")
+    assert (opened.status, opened.ended, opened.beat) == ("running", None, None)
+    with pytest.raises(NotFoundError):
+        store.runs.update("nobody", name="x")
+
+
+def test_archived_runs_are_in_no_list(store: Store, run: Run) -> None:
+    """They are found by id, and come back."""
+    store.runs.update(run.id, archived=True)
+    assert list(store.runs.list()) == []
+    assert store.runs.get(run.id).archived
+    store.runs.update(run.id, archived=False)
+    assert [found.id for found in store.runs.list()] == [run.id]
+
+
+def silence(place: Place, run: str, seconds: float) -> None:
+    """Let a run's last beat be so long ago, as if its process had died then."""
+    database = connect(place.url)
+    with database.write() as connection:
+        now = store_time(database, connection)
+        body = connection.scalar(select(schema.run.c.body).where(schema.run.c.id == run))
+        old = msgspec.structs.replace(decode(body or "", Run), beat=now - int(seconds * 1e6))
+        values = {"beat": old.beat, "body": encode(old)}
+        connection.execute(schema.run.update().where(schema.run.c.id == run).values(**values))
+    database.close()
+
+
+def test_a_run_that_fell_silent_is_read_as_crashed(store: Store, place: Place) -> None:
+    """By get, list and search, until it beats again; one that never beat never is."""
+    run = store.runs.create(msgspec.structs.replace(making.run(), beat=1))
+    assert run.beat is not None
+    assert run.beat > 1, "the store's clock, not the caller's"
+    quiet = store.runs.create(making.run())
+    assert store.runs.beat(run.id) == "running"
+    for seconds, status in ((40, "running"), (50, "crashed")):
+        silence(place, run.id, seconds)
+        found = store.runs.get(run.id)
+        assert found.status == status
+        assert found in store.runs.list()
+        page = store.runs.search(f"status = '{status}' AND number = {run.number}")
+        assert [one.run for one in page.items] == [found]
+    crashed, alive = "status = 'FAILED'", "status = 'RUNNING'"
+    assert [one.run.id for one in store.runs.search(crashed).items] == [run.id]
+    assert [one.run.id for one in store.runs.search(alive).items] == [quiet.id]
+    assert store.runs.beat(run.id) == "running"
+    assert store.runs.get(run.id).status == "running"
+    silence(place, run.id, 100)
+    assert store.runs.finish(run.id, "finished", 5).status == "finished"
+    assert store.runs.beat(run.id) == "finished"
+
+
+def test_what_is_searched_stays_in_step_with_the_run(store: Store, place: Place) -> None:
+    """Every column repeats what the body says, whatever was done."""
+    run = msgspec.structs.replace(making.run(), name="n", user="ada", parent="p", beat=1)
+    run = store.runs.create(run)
+    acts: list[Callable[[], object]] = [
+        lambda: store.runs.beat(run.id),
+        lambda: store.runs.set_capture(run.id, making.capture()),
+        lambda: store.runs.finish(run.id, "killed", 7),
+        lambda: store.runs.update(run.id, name="m", archived=True),
+        lambda: store.runs.update(run.id, status="running"),
+        lambda: store.experiments.update(1, at=5, name="moved"),
+    ]
+    for act in acts:
+        act()
+        database = connect(place.url)
+        with database.read() as connection:
+            row = connection.execute(select(schema.run)).one()._mapping
+        database.close()
+        kept = decode(row["body"], Run)
+        for name in ("name", "user", "started", "ended", "parent", "beat", "status", "experiment"):
+            assert row[name] == getattr(kept, name), name
+        assert row["archived"] == int(kept.archived)
+        assert row["code"] == (kept.capture.commit if kept.capture else "")
+
+
+def test_inputs_are_kept_in_their_order(store: Store, run: Run) -> None:
+    """Those of a capture come first; one logged again is replaced in its place."""
+    parts = (KeyPart(name="flights", digest=making.digest("f")),)
+    captured = msgspec.structs.replace(making.capture(), datasets=parts)
+    store.runs.set_capture(run.id, captured)
+    flights = RunInput(name="flights", digest=making.digest("f"), kind="lapwise")
+    weather = RunInput(
+        name="weather", digest="1", source="s3://w", tags=(Tag(name="k", value="v"),)
+    )
+    store.runs.log(run.id, inputs=[weather, RunInput(name="a", digest="2")])
+    again = msgspec.structs.replace(flights, kind="pandas")
+    store.runs.log(run.id, inputs=[again])
+    store.runs.set_capture(run.id, captured)
+    assert store.runs.inputs([run.id, "nobody"]) == {
+        run.id: (again, weather, RunInput(name="a", digest="2")),
+        "nobody": (),
+    }
+
+
+def test_a_run_made_with_a_capture_has_its_inputs(store: Store) -> None:
+    parts = (KeyPart(name="flights", digest=making.digest("f")),)
+    captured = msgspec.structs.replace(making.capture(), datasets=parts)
+    run = store.runs.create(msgspec.structs.replace(making.run(), capture=captured))
+    assert [one.kind for one in store.runs.inputs([run.id])[run.id]] == ["lapwise"]
+
+
+def test_tags_are_removed(store: Store, run: Run) -> None:
+    store.runs.log(run.id, tags=[Tag(name=name, value="x") for name in "abc"])
+    store.runs.untag(run.id, ["a", "c", "nothing"])
+    assert store.runs.tags([run.id])[run.id] == (Tag(name="b", value="x"),)
+    with pytest.raises(NotFoundError):
+        store.runs.untag("nobody", ["a"])
+
+
+def test_who_holds_a_blob(store: Store) -> None:
+    """The experiments whose runs name it, as an artifact or in what was captured."""
+    one, two = (store.runs.create(making.run(name)) for name in "ab")
+    artifact = Artifact(name="m", digest=making.digest("m"), size=1)
+    for run in (one, two):
+        store.runs.log(run.id, artifacts=[artifact])
+    store.runs.set_capture(two.id, making.capture(packages=making.digest("lock")))
+    assert store.runs.holders(artifact.digest) == ("a", "b")
+    assert store.runs.holders(making.digest("lock")) == ("b",)
+    assert store.runs.holders(making.digest("nobody's")) == ()
 
 
 def test_a_capture_stays_with_its_run(store: Store, run: Run) -> None:

@@ -1,10 +1,14 @@
-"""A real store on a disk of its own."""
+"""A real store on a disk of its own, and a door in front of it that can be shut."""
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lapwise.core.clock import MachineClock
+from lapwise.core.errors import StoreError
 from lapwise.store.model import Store
 from lapwise.store.open import open_store
 
@@ -22,3 +26,57 @@ def root(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     return folder
+
+
+class Door:
+    """A real store behind an address: shut, nothing comes through; ``refusal`` is said at it."""
+
+    def __init__(self, store: Store) -> None:
+        self.shut = False
+        self.refusal: Exception | None = None
+        self.slow: dict[str, float] = {}
+        self.calls: list[str] = []
+        self.store = dataclasses.replace(
+            store,
+            url="http://127.0.0.1:1",
+            runs=_Behind(self, store.runs),
+            blobs=_Behind(self, store.blobs),
+            datasets=_Behind(self, store.datasets),
+        )
+
+    def pass_through(self, verb: str) -> None:
+        self.calls.append(verb)
+        if verb in self.slow:
+            MachineClock().sleep(self.slow[verb])
+        if self.shut:
+            raise StoreError("the server at http://127.0.0.1:1 does not answer")
+        if self.refusal is not None:
+            raise self.refusal
+
+
+class _Behind:
+    def __init__(self, door: Door, noun: Any) -> None:
+        self._door = door
+        self._noun = noun
+
+    def __getattr__(self, verb: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._door.pass_through(verb)
+            return getattr(self._noun, verb)(*arguments, **named)
+
+        return call
+
+
+@pytest.fixture
+def door(store: Store) -> Door:
+    """Return the store as if it were far away."""
+    return Door(store)
+
+
+def eventually(true: Callable[[], object], seconds: float = 20.0) -> None:
+    """Fail unless something becomes true in time."""
+    clock = MachineClock()
+    until = clock.monotonic() + seconds
+    while not true():
+        assert clock.monotonic() < until, "it did not become true in time"
+        clock.sleep(0.02)

@@ -120,3 +120,32 @@ def test_what_cannot_be_compared_is_said(store: Store) -> None:
         compare(store, [])
     with pytest.raises(NotFoundError):
         compare(store, ["7"])
+
+
+def test_from_six_runs_on_what_explains_a_metric_comes_first(store: Store) -> None:
+    """The rate decides the metric, the depth does not, and each run is found by one search."""
+    for n in range(40):
+        rate, depth = (0.1, 0.2, 0.4)[n % 3], n % 7
+        name = f"many{n}"
+        store.runs.create(Run(id=name, number=0, experiment="e", status="finished", started=1))
+        params = [Param(name="depth", value=depth), Param(name="rate", value=rate)]
+        metrics = [Metric(name="auc", value=rate + n / 10_000), Metric(name="fit_seconds", value=n)]
+        store.runs.log(name, params=params, metrics=metrics)
+    asked = [*(str(n + 1) for n in range(20)), *(f"many{n}" for n in range(20, 40))]
+    found = compare(store, asked)
+    assert [run.id for run in found.runs] == [f"many{n}" for n in range(40)]
+    assert found.metric == "auc"
+    assert [one.name for one in found.different] == ["rate", "depth", "auc", "fit_seconds"]
+    first, second = found.different[:2]
+    assert first.explains is not None
+    assert first.explains > 0.95
+    assert second.explains is not None
+    assert second.explains < 0.1
+    by_time = compare(store, asked, metric="fit_seconds")
+    assert by_time.metric == "fit_seconds"
+    assert [one.name for one in by_time.different][-2:] == ["fit_seconds", "auc"]
+    assert compare(store, asked, metric="").metric == ""
+    with pytest.raises(TrackingError, match="no metric of that name"):
+        compare(store, asked, metric="none")
+    with pytest.raises(NotFoundError):
+        compare(store, [*asked, "999"])

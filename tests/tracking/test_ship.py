@@ -11,7 +11,8 @@ from lapwise.core.clock import MachineClock
 from lapwise.core.errors import StoreError
 from lapwise.core.model import Metric, Param, Run
 from lapwise.store.model import Runs, Store
-from lapwise.tracking.ship import Shipper, deliver
+from lapwise.tracking.deliver import deliver
+from lapwise.tracking.ship import Shipper
 from lapwise.tracking.wal import (
     BATCH_BYTES,
     Begin,

@@ -7,6 +7,7 @@ from lapwise.cli import (  # noqa: F401
     data,
     demo,
     features,
+    importing,
     init,
     lap,
     models,
@@ -15,8 +16,12 @@ from lapwise.cli import (  # noqa: F401
     runs,
     score,
     serve,
+    server,
     store,
+    sync,
+    token,
     up,
+    webhook,
 )
 
 __all__: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-__all__ = ["label", "new_id"]
+__all__ = ["dated_id", "label", "new_id"]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -15,7 +15,20 @@ def new_id() -> str:
 
     Two processes never share one in practice; two made in different milliseconds sort by time.
     """
-    bits = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10))
+    return _written(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def dated_id(at: int, digest: str) -> str:
+    """Return the id of what was made elsewhere, at ``at`` microseconds: the same for one digest.
+
+    >>> dated_id(1_700_000_000_000_000, "00" * 32)
+    '01hf7ytx000000000000000000'
+    """
+    return _written(max(0, at) // 1000 & (1 << 48) - 1, bytes.fromhex(digest)[:10])
+
+
+def _written(milliseconds: int, rest: bytes) -> str:
+    bits = (milliseconds << 80) | int.from_bytes(rest)
     return "".join(_ALPHABET[bits >> shift & 31] for shift in range(125, -1, -5))
 
 

@@ -155,14 +155,14 @@ class FeatureFrame(Record, frozen=True, kw_only=True):
     null_shares: tuple[Metric, ...]
 
 
-class Param(Record, frozen=True, kw_only=True):
+class Param(Record, frozen=True, kw_only=True, gc=False):
     """A named input of a run."""
 
     name: str
     value: Scalar
 
 
-class Metric(Record, frozen=True, kw_only=True):
+class Metric(Record, frozen=True, kw_only=True, gc=False):
     """A named number of a run, at a step and a machine time."""
 
     name: str
@@ -171,7 +171,7 @@ class Metric(Record, frozen=True, kw_only=True):
     at: int = 0
 
 
-class Tag(Record, frozen=True, kw_only=True):
+class Tag(Record, frozen=True, kw_only=True, gc=False):
     """A free label of a run."""
 
     name: str
@@ -189,8 +189,10 @@ class Artifact(Record, frozen=True, kw_only=True):
 class Capture(Record, frozen=True, kw_only=True):
     """What it takes to repeat a run; ``flags`` name what was not pinned, seeded or committed.
 
-    ``patch`` and ``packages`` are blobs (a Git patch; ``name==version`` lines). ``environment`` is
-    the digest of packages, Python and platform: equal digests mean equal environments.
+    ``patch`` and ``packages`` are blobs (a Git patch; lines of ``name==version`` with hashes).
+    ``environment`` is the digest of packages, Python and platform: equal digests mean equal
+    environments. ``blas`` is which linear algebra computes, on how many threads; ``seeds`` are all
+    that are known, ``PYTHONHASHSEED`` too; ``cwd`` is the working directory inside the project.
     """
 
     commit: str | None
@@ -211,6 +213,10 @@ class Capture(Record, frozen=True, kw_only=True):
     frame: Digest | None = None
     code: Digest | None = None
     flags: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
+    blas: tuple[Param, ...] = ()
+    seeds: tuple[Param, ...] = ()
+    cwd: str = ""
 
 
 class Run(Record, frozen=True, kw_only=True):

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lapwise.loop.project import find_project
+from lapwise.core.errors import TrackingError
+from lapwise.loop.bootstrap import who
+from lapwise.loop.project import Project, find_project
 
 if TYPE_CHECKING:
+    from lapwise.core.model import DatasetVersion, KeyPart
+    from lapwise.store.model import Store
     from lapwise.tracking.run import ActiveRun
 
-__all__ = ["start_run"]
+__all__ = ["join_run", "start_run"]
+
+PATIENCE = 2.0
+"""Seconds for which one call insists on a server; what is logged is shipped again and again anyway."""
 
 
 @contextmanager
@@ -23,18 +30,31 @@ def start_run(
     params: Mapping[str, object] | None = None,
     tags: Mapping[str, str] | None = None,
     seed: int | None = None,
+    parent: str | ActiveRun | None = None,
+    resume: str | None = None,
+    datasets: Sequence[str | DatasetVersion] = (),
+    system_metrics: bool = True,
 ) -> Iterator[ActiveRun]:
     """Track a run in the store of the project around the working directory.
+
+    ``LAPWISE_STORE=https://…`` makes it a server's. When that does not answer, training starts all
+    the same: what is logged waits on this disk and is shipped when the server is back.
 
     Args:
         experiment: what the run belongs to.
         name: what people may call it.
         params: inputs, which never change afterwards.
         tags: free labels.
-        seed: recorded (not applied); a run without one is flagged.
+        seed: recorded (not applied: see ``run.seed_everything()``); a run without one is flagged.
+        parent: the run, or its id, that this one is a part of; ``run.child("fold 3")`` is shorter.
+        resume: the number or id of a run to open again.
+        datasets: versions of tables that the run reads: ``flights@v7``, or ``flights`` for the
+            newest.
+        system_metrics: whether to log how busy the machine is, every ten seconds.
 
     Raises:
         TrackingError: something cannot be recorded; no run is made.
+        NotFoundError: there is no such dataset version, or no run to open again.
         StoreError: the store cannot be written; no run is made.
 
     Example::
@@ -42,12 +62,11 @@ def start_run(
         with lw.start_run("churn", params={"lr": 0.1}, seed=7) as run:
             run.log_metric("loss", 0.3, step=1)
     """
-    from lapwise.store.open import open_store
     from lapwise.tracking import start_run as begin
 
     project = find_project(Path.cwd())
     with (
-        open_store(project.store, project.blobs) as store,
+        _opened(project) as store,
         begin(
             experiment,
             store=store,
@@ -56,6 +75,69 @@ def start_run(
             params=params,
             tags=tags,
             seed=seed,
+            parent=parent,
+            resume=resume,
+            datasets=[_version(one, store) for one in datasets],
+            user=who(),
+            system_metrics=system_metrics,
         ) as run,
     ):
         yield run
+
+
+@contextmanager
+def join_run(reference: str) -> Iterator[ActiveRun]:
+    """Log to a run that another process started and will end: a worker, a rank, an evaluation.
+
+    Args:
+        reference: the run's id, which its ``run.id`` says, or its number.
+
+    Raises:
+        TrackingError: the run has ended.
+        NotFoundError: there is no such run.
+        StoreError: the store cannot be written.
+
+    Example::
+
+        with lw.join_run(os.environ["RUN"]) as run:
+            run.log_metric(f"loss/rank{rank}", 0.3, step=1)
+    """
+    from lapwise.tracking import join_run as join
+
+    project = find_project(Path.cwd())
+    with _opened(project) as store, join(reference, store=store, root=project.root) as run:
+        yield run
+
+
+def _opened(project: Project) -> Store:
+    from lapwise.store.remote import is_remote
+
+    if is_remote(project.store):
+        from lapwise.store.remote import open_remote
+
+        return open_remote(project.store, patience=PATIENCE)  # nothing is sent yet
+    from lapwise.store.open import open_store
+
+    return open_store(project.store, project.blobs)
+
+
+def _version(dataset: str | DatasetVersion, store: Store) -> DatasetVersion | KeyPart:
+    """Return a dataset version; by name only while the store is away."""
+    from lapwise.core.model import KeyPart
+    from lapwise.store.remote import is_remote
+    from lapwise.tracking.deliver import is_away
+
+    if not isinstance(dataset, str):
+        return dataset
+    try:
+        return store.datasets.get(dataset)
+    except Exception as error:
+        if not (is_remote(store.url) and is_away(error)):
+            raise
+        if "@v" not in dataset:
+            raise TrackingError(
+                f"which version of '{dataset}' is the newest cannot be asked now",
+                value=str(error),
+                expected="the store, or a version by number, such as flights@v7",
+            ) from error
+        return KeyPart(name=dataset, digest="")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lapwise.core.errors import DeclarationError
+from lapwise.store.remote import is_remote
 
 __all__ = ["Project", "find_project"]
 
@@ -16,7 +17,8 @@ __all__ = ["Project", "find_project"]
 class Project:
     """A folder with a page, and the addresses of its store.
 
-    ``store`` is ``sqlite:///…`` or ``postgresql://…``; ``blobs`` a folder or ``s3://…``;
+    ``store`` is ``sqlite:///…``, ``postgresql://…``, or ``https://…`` of a server; ``blobs`` a
+    folder or ``s3://…``, or the server again, which has its own;
     ``page`` the default ``FILE[:NAME]`` of the loop, relative to ``root``.
     """
 
@@ -88,10 +90,11 @@ def _project(root: Path, settings: dict[str, str]) -> Project:
             return _absolute(around, Path.cwd())
         return _absolute(settings.get(name) or default, root)
 
+    store = address("store", "sqlite:///.lapwise/lapwise.db")
     return Project(
         root=root,
-        store=address("store", "sqlite:///.lapwise/lapwise.db"),
-        blobs=address("blobs", ".lapwise/blobs"),
+        store=store,
+        blobs=store if is_remote(store) else address("blobs", ".lapwise/blobs"),
         page=settings.get("loop"),
     )
 

@@ -9,14 +9,17 @@ if TYPE_CHECKING:
     from lapwise.registry.audit import anchor, verify
     from lapwise.registry.codec import EstimatorCodec
     from lapwise.registry.inputs import model_inputs
+    from lapwise.registry.kept import check_served, keep
     from lapwise.registry.lineage import trace_version
     from lapwise.registry.loading import load, load_native, load_scorer
+    from lapwise.registry.mlmodel import read_signature
     from lapwise.registry.model import AuditReport, Packaged, Parity, TraceLine
     from lapwise.registry.packaging import package
     from lapwise.registry.parity import self_test
     from lapwise.registry.registration import register
     from lapwise.registry.stages import approve, archive, refuse, to_staging, withdraw
     from lapwise.registry.succession import promote, roll_back
+    from lapwise.registry.ungoverned import delete_versions, rename_model, request_approval, restage
 
 _HOMES = {
     "AuditReport": "model",
@@ -27,14 +30,21 @@ _HOMES = {
     "anchor": "audit",
     "approve": "stages",
     "archive": "stages",
+    "check_served": "kept",
+    "delete_versions": "ungoverned",
+    "keep": "kept",
     "load": "loading",
     "load_native": "loading",
     "load_scorer": "loading",
     "model_inputs": "inputs",
     "package": "packaging",
     "promote": "succession",
+    "read_signature": "mlmodel",
     "refuse": "stages",
     "register": "registration",
+    "rename_model": "ungoverned",
+    "request_approval": "ungoverned",
+    "restage": "ungoverned",
     "roll_back": "succession",
     "self_test": "parity",
     "to_staging": "stages",
@@ -52,14 +62,21 @@ __all__ = [
     "anchor",
     "approve",
     "archive",
+    "check_served",
+    "delete_versions",
+    "keep",
     "load",
     "load_native",
     "load_scorer",
     "model_inputs",
     "package",
     "promote",
+    "read_signature",
     "refuse",
     "register",
+    "rename_model",
+    "request_approval",
+    "restage",
     "roll_back",
     "self_test",
     "to_staging",

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lapwise.core.errors import ConflictError, CorruptError
 from lapwise.core.model import AuditEntry, ModelVersion, Scalar
 from lapwise.registry.model import AuditReport
@@ -112,24 +114,29 @@ def _look(store: Store) -> AuditReport:
 def _untold(versions: Sequence[ModelVersion], entries: list[AuditEntry]) -> Iterator[str]:
     """Yield what the log does not tell of the versions that are there, and the other way round."""
     sealed: dict[Scalar, Scalar] = {}
+    names: dict[Scalar, str] = {}
+    renamed: dict[Scalar, set[Scalar]] = {}
     stages: dict[Scalar, Scalar] = {}
     marks: dict[Scalar, list[Scalar]] = {}
     for entry in entries:
         told = details_of(entry)
         if entry.action == REGISTER and "record" in told:
             sealed[told["version"]], stages[told["version"]] = told["record"], "none"
-            continue
-        # An act moves a version, and perhaps with it the former, which it replaces or brings back.
-        for who, to, mark in (("version", "to", "mark"), ("former", "former_to", "former_mark")):
-            if to in told:
-                stages[told.get(who)] = told[to]
-                given = marks.setdefault(told.get(who), [])
-                given += [told[mark]] if mark in told and told[mark] not in given else []
+            names[told["version"]] = entry.subject
+        for who, to, mark in _moved(told):
+            stages[who] = to
+            given = marks.setdefault(who, [])
+            given += [mark] if mark and mark not in given else []
+        if "to_name" in told:
+            renamed.setdefault(told.get("from"), set()).add(told["to_name"])
     for version in versions:
         name = f"{version.model} v{version.number}"
+        known = names.get(version.id, version.model)
         if version.id not in sealed:
             yield f"{name} was never registered, the log says"
-        elif sealed[version.id] != seal(version):
+        elif version.model not in _followed(known, renamed):
+            yield f"{name} was registered under {known}, and the log tells of no new name"
+        elif sealed[version.id] != seal(msgspec.structs.replace(version, model=known)):
             yield f"{name} is not as it was registered"
         elif stages[version.id] != version.stage:
             yield f"{name} stands in {version.stage}, the log says {stages[version.id]}"
@@ -138,6 +145,32 @@ def _untold(versions: Sequence[ModelVersion], entries: list[AuditEntry]) -> Iter
     present = {version.id for version in versions}
     for identity in sorted(set(map(str, sealed)) - present):
         yield f"version {identity} was registered and is gone"
+
+
+def _moved(told: dict[str, Scalar]) -> Iterator[tuple[Scalar, Scalar, Scalar]]:
+    """Yield (version, stage, mark) of all that an act moved.
+
+    Besides a version it may move the former, which it replaces or brings back, or many that are
+    archived or deleted at once.
+    """
+    for who, to, mark in (("version", "to", "mark"), ("former", "former_to", "former_mark")):
+        if to in told:
+            yield told.get(who), told[to], told.get(mark)
+    for many, mark in (("archived", ""), ("deleted", "deleted")):
+        for one in str(told.get(many, "")).split(",") if many in told else ():
+            yield one, "archived", mark
+
+
+def _followed(name: str, renamed: dict[Scalar, set[Scalar]]) -> set[Scalar]:
+    """Return every name that a model had or has, by the log."""
+    found: set[Scalar] = set()
+    ahead: list[Scalar] = [name]
+    while ahead:
+        one = ahead.pop()
+        if one not in found:
+            found.add(one)
+            ahead.extend(renamed.get(one, ()))
+    return found
 
 
 def _undecided(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lapwise.core.errors import ModelError
 from lapwise.registry.inputs import model_inputs
+from lapwise.registry.kept import check_served
 from lapwise.registry.model import NATIVE, ONNX
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def load(version: ModelVersion, blobs: Blobs) -> Predictor:
         UntrustedTypeError: it holds types that nobody reviewed.
         NotFoundError, CorruptError: the blob store has lost or damaged it.
     """
+    check_served(version)
     if version.serving == "onnx":
         return OnnxPredictor(_content(version, ONNX, blobs), version)
     return load_native(version, blobs)
@@ -100,6 +102,7 @@ def load(version: ModelVersion, blobs: Blobs) -> Predictor:
 
 def load_scorer(version: ModelVersion, blobs: Blobs) -> ColumnScorer | None:
     """Return the compiled form, which takes arrays; None when the native one answers requests."""
+    check_served(version)
     if version.serving != "onnx":
         return None
     return OnnxPredictor(_content(version, ONNX, blobs), version)
@@ -107,6 +110,7 @@ def load_scorer(version: ModelVersion, blobs: Blobs) -> ColumnScorer | None:
 
 def load_native(version: ModelVersion, blobs: Blobs) -> Predictor:
     """Return the model as it was trained, whatever form answers requests; raises as :func:`load`."""
+    check_served(version)
     return NativePredictor(_content(version, NATIVE, blobs), version)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -103,8 +103,27 @@ def _check(store: Store, model: str, packaged: Packaged) -> None:
 
 
 def seal(version: ModelVersion) -> Digest:
-    """Return the digest of all that registration fixes: every field but number, stage and marks."""
-    return digest_value(msgspec.structs.replace(version, number=0, stage="none", marks=()))
+    """Return the digest of all that registration fixes.
+
+    That is every field but the number, and what may change: stage, marks, description.
+    """
+    fixed = msgspec.structs.asdict(
+        msgspec.structs.replace(version, number=0, stage="none", marks=())
+    )
+    base = digest_value(_SEALED(**{name: fixed[name] for name in _SEALED.__struct_fields__}))
+    later = [fixed[name] for name in _LATER]
+    return base if later == _NOTHING else digest_value([base, *later])
+
+
+# What versions of the first stores were sealed by, in that order: a seal must stay what it was.
+_LATER = ("source", "logged", "user")
+_NOTHING = ["", None, ""]
+_OPEN = {*_LATER, "description", "updated"}
+_SEALED: type[msgspec.Struct] = msgspec.defstruct(
+    "_Sealed",
+    [(name, Any) for name in ModelVersion.__struct_fields__ if name not in _OPEN],
+    kw_only=True,
+)
 
 
 def keep_verdicts(store: Store, verdicts: Sequence[Verdict]) -> Digest:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from lapwise.core.errors import LapwiseError, StageError
 from lapwise.core.model import ModelVersion, Verdict
 from lapwise.registry.audit import anchor
+from lapwise.registry.kept import check_served
 from lapwise.registry.loading import load
 from lapwise.registry.moves import check_person, elsewhere, expect, first_come, fresh, move
 from lapwise.registry.parity import self_test
@@ -57,6 +58,7 @@ def to_staging(
         StageError: no gate was judged, one did not pass, or it does not stand in ``none``.
     """
     version = fresh(store, version)
+    check_served(version)
     if verdicts is None:
         verdicts = read_verdicts(store, version.verdicts) if version.verdicts else ()
     expect(store, version, "none", "go to staging")
@@ -114,8 +116,10 @@ def approve(
         StageError: nobody approves, it does not stand in ``staging``, it fails its self-test,
             another version of the model is being rolled out, or somebody else decided first.
             Nothing was moved or recorded.
+        ModelError: an MLflow client registered it, so it is never served.
     """
     check_person(by, "approves")
+    check_served(version)
     # The lease keeps two versions of a model from both finding canary empty.
     with first_come(version), store.leases.hold(f"approve:{version.model}", wait=_WAIT):
         return _approve(store, fresh(store, version), by=by, at=at, note=note)

@@ -3,61 +3,138 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from importlib.metadata import version
+from typing import Any, cast
 
-from litestar import Litestar, MediaType, Request, Response, Router
+from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 
 from lapwise.core.errors import LapwiseError
+from lapwise.core.model import Record
+from lapwise.server.access import Turnstile, bind, check_rules
+from lapwise.server.access.door import Door
+from lapwise.server.access.login import Login
+from lapwise.server.access.sessions import Sessions
 from lapwise.server.api import RECORDS
+from lapwise.server.asgi import AsgiApp
 from lapwise.server.assets import Assets
+from lapwise.server.blob_routes import BLOBS
+from lapwise.server.calling import call, handshake
 from lapwise.server.description import API, Description
-from lapwise.server.guard import AsgiApp, Guard
+from lapwise.server.guard import Guard
+from lapwise.server.limits import Limits
+from lapwise.server.mlflow.failures import failed, speaks_mlflow
+from lapwise.server.mlflow.routes import MLFLOW
 from lapwise.server.pages import AssetPages, Pages
-from lapwise.server.problem import Problem, problem_of, status_of
+from lapwise.server.problem import Problem, UnknownError, problem_of, status_of
 from lapwise.server.rendering import Renderer
+from lapwise.server.run_pages import RunPages
 from lapwise.server.shelf import Shelf
+from lapwise.store.model import Store
 
-if TYPE_CHECKING:
-    from lapwise.store.model import Store
-
-__all__ = ["create_app"]
+__all__ = ["create_app", "create_routes"]
 
 _LOG = logging.getLogger(__name__)
+_MISSING = re.compile(r"Missing required \w+ parameter '(\w+)' for path")
 
 
-def create_app(store: Store | Callable[[], Store], *, hosts: Sequence[str] = ()) -> AsgiApp:
-    """Return the control plane: pages at ``/``, the REST API at ``/api/v1``.
+class Health(Record, frozen=True, kw_only=True):
+    """That the server answers, and which version of it."""
 
-    It only shows, and asks nobody who they are: let it listen on the loopback address alone.
+    ok: bool
+    version: str
+
+
+@get("/health", include_in_schema=False, sync_to_thread=False)
+def health() -> Health:
+    """Say that the server answers; whoever asks learns no more."""
+    return Health(ok=True, version=version("lapwise"))
+
+
+def create_app(
+    store: Store | Callable[[], Store],
+    *,
+    hosts: Sequence[str] = (),
+    numbers: bool = False,
+    login: bool = False,
+    limits: Limits | None = None,
+) -> AsgiApp:
+    """Return the control plane: pages at ``/``, the REST API at ``/api/v1``, MLflow's API beside it.
+
+    Without ``login`` it asks nobody who they are: let it listen on the loopback address alone.
 
     Args:
         store: an open store, which stays its owner's to close; or a function that opens one, called
             when the first request comes, and again if it failed.
         hosts: names under which it may be asked besides those of this machine's loopback.
+        numbers: whether it may be asked under any IP address too.
+        login: whether a token is needed, for everything but ``/health`` and the like.
+        limits: how much a request may be.
     """
     shelf = Shelf(store)
+    turnstile, sessions = Turnstile(shelf.store), Sessions()
+    app = cast("AsgiApp", create_routes(shelf, turnstile, sessions, login=login))
+    if login:
+        app = Door(app, turnstile, sessions)
+    return Guard(app, hosts, numbers=numbers, limits=limits)
+
+
+def create_routes(
+    shelf: Shelf, turnstile: Turnstile, sessions: Sessions, *, login: bool
+) -> Litestar:
+    """Return what answers behind guard and door; ``app.routes`` lists every address.
+
+    Each handler is given the store bound to whoever asks. With ``login`` and nobody known, there is
+    none to give, so an address that the door let through by mistake still shows nothing.
+    """
+    check_rules()
     assets = Assets()
     renderer = Renderer(assets)
-    app = Litestar(
+
+    def store_for(request: Request[Any, Any, Any]) -> Store:
+        if not login:
+            return shelf.store()
+        principal = request.scope.get("principal")  # the door's, never a client's
+        if principal is None:
+            raise UnknownError
+        return bind(shelf.store(), cast("Any", principal))
+
+    return _Application(
         route_handlers=[
-            Router(API, route_handlers=[*RECORDS, Description]),
+            health,
+            Router(API, route_handlers=[*RECORDS, Description, handshake, call, *BLOBS]),
+            *MLFLOW,
             Pages,
+            RunPages,
             AssetPages,
+            *([Login] if login else []),
         ],
         dependencies={
-            "store": Provide(shelf.store, sync_to_thread=True),
+            "store": Provide(store_for, sync_to_thread=True),
             "renderer": Provide(lambda: renderer, sync_to_thread=False),
             "assets": Provide(lambda: assets, sync_to_thread=False),
+            "turnstile": Provide(lambda: turnstile, sync_to_thread=False),
+            "sessions": Provide(lambda: sessions, sync_to_thread=False),
         },
         exception_handlers={Exception: _Failures(renderer)},
+        request_max_body_size=None,  # the guard counts, for every address
         openapi_config=None,  # its router would answer unknown addresses with pages of its own
         on_shutdown=[shelf.close],
         logging_config=None,
     )
-    return Guard(cast("AsgiApp", app), hosts)
+
+
+class _Application(Litestar):
+    """One that speaks msgspec's records only: loading pydantic, where it is there, takes 8 MiB."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
 
 
 class _Failures:
@@ -70,12 +147,25 @@ class _Failures:
         status, problem = _explained(error)
         if status >= 500 and not isinstance(error, LapwiseError):
             _LOG.error("%s failed", request.url.path, exc_info=error)
-        if request.url.path.startswith("/api/"):
-            return Response(problem, status_code=status, media_type=MediaType.JSON)
+        headers = error.headers if isinstance(error, HTTPException) else None
+        if speaks_mlflow(request.url.path):
+            return failed(error)
+        if request.url.path.startswith(("/api/", "/health")):
+            return Response(problem, status_code=status, media_type=MediaType.JSON, headers=headers)
         page = self._renderer.render(
-            "problem.html", status=status, problem=problem, products=(), product="", here=""
+            "problem.html", status=status, problem=problem, products=(), product="", here="", who=""
         )
-        return Response(page, status_code=status, media_type="text/html; charset=utf-8")
+        return Response(
+            page, status_code=status, media_type="text/html; charset=utf-8", headers=headers
+        )
+
+
+_CLAUSES = {
+    405: Problem(error="that method is not spoken at this address"),
+    408: Problem(error="the body did not come in time", fix="send it again"),
+    413: Problem(error="the body is too large"),
+    415: Problem(error="a body of that kind is not read here"),
+}
 
 
 def _explained(error: Exception) -> tuple[int, Problem]:
@@ -83,7 +173,8 @@ def _explained(error: Exception) -> tuple[int, Problem]:
     if isinstance(error, LapwiseError):
         return status_of(error), problem_of(error)
     if isinstance(error, ValidationException):
-        named = sorted({str(one.get("key", "")) for one in _details(error)})
+        missing = _MISSING.match(error.detail)
+        named = [missing[1]] if missing else sorted({str(one["key"]) for one in _details(error)})
         return 400, Problem(
             error="a parameter cannot be used: " + ", ".join(named),
             expected=f"what {API}/openapi.json says",
@@ -93,11 +184,15 @@ def _explained(error: Exception) -> tuple[int, Problem]:
             error="there is nothing at this address", expected=f"/ or {API}/openapi.json"
         )
     if isinstance(error, HTTPException):
-        return error.status_code, Problem(error="the request cannot be answered")
+        unsaid = Problem(error="the request cannot be answered")
+        return error.status_code, _CLAUSES.get(error.status_code, unsaid)
+    if isinstance(error, RecursionError):
+        return 400, Problem(error="what was sent is nested too deeply")
     return 500, Problem(
         error="the server failed at this request", fix="look at what it wrote to its log"
     )
 
 
 def _details(error: ValidationException) -> list[dict[str, Any]]:
-    return error.extra if isinstance(error.extra, list) else []
+    found = error.extra if isinstance(error.extra, list) else []
+    return [one for one in found if "key" in one]

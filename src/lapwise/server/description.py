@@ -10,6 +10,8 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 
 from lapwise.server.api import RECORDS
+from lapwise.server.blob_routes import BLOBS
+from lapwise.server.calling import described, handshake
 
 __all__ = ["API", "Description", "describe"]
 
@@ -33,12 +35,15 @@ def describe() -> dict[str, Any]:
     unknown addresses beside it with the library's pages.
     """
     app = Litestar(
-        [Router(API, route_handlers=RECORDS)],
+        [Router(API, route_handlers=[*RECORDS, handshake, *described(), *BLOBS])],
         dependencies={"store": Provide(_no_store, sync_to_thread=False)},
         openapi_config=OpenAPIConfig(
             title="Lapwise",
             version="1",
-            description="What the store holds, for looking only. Times are microseconds, UTC.",
+            description=(
+                "What the store holds, for looking; below /store every call of the store itself, in "
+                "JSON or MessagePack; below /blobs its bytes. Times are microseconds, UTC."
+            ),
             use_handler_docstrings=True,
         ),
         logging_config=None,

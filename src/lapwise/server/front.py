@@ -32,10 +32,14 @@ class Front:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Serve one ASGI connection."""
-        if scope["type"] == "lifespan" or scope["path"].startswith(_INFERENCE):
+        if scope["type"] == "lifespan" or _is_inference(scope["path"]):
             await self._inference(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
+
+
+def _is_inference(path: str) -> bool:
+    return any(path == root or path.startswith(f"{root}/") for root in _INFERENCE)
 
 
 def main() -> None:

@@ -12,22 +12,19 @@ from litestar.params import Parameter, SkipValidation
 from lapwise.server.asked import FromStore, Number
 from lapwise.server.assets import Assets
 from lapwise.server.catalogue import names
-from lapwise.server.rendering import Renderer
+from lapwise.server.shown import Rendered, render_page
 from lapwise.server.views.drift import drift_page
 from lapwise.server.views.lap import lap_page
 from lapwise.server.views.loop import loop_page
 from lapwise.server.views.model import model_page, rollouts_page
 from lapwise.server.views.rollout import rollout_page
 from lapwise.server.views.version import version_page
-from lapwise.store.model import Store
 
 __all__ = ["AssetPages", "Pages"]
 
-_HTML = "text/html; charset=utf-8"
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 
 Text = Annotated[str, Parameter(max_length=200)]
-Rendered = NamedDependency[SkipValidation[Renderer]]
 Kept = NamedDependency[SkipValidation[Assets]]
 
 
@@ -43,9 +40,9 @@ class Pages(Controller):
         """Show the loop that moved last, or how to go the first lap."""
         products = names(store)
         if not products:
-            return _page(renderer, "empty.html", store, product="", here="loop")
+            return render_page(renderer, "empty.html", store, product="", here="loop")
         facts = loop_page(store, products[0], metric=metric, by=by)
-        return _page(renderer, "loop.html", store, product=products[0], here="loop", **facts)
+        return render_page(renderer, "loop.html", store, product=products[0], here="loop", **facts)
 
     @get("/loops/{loop:str}", sync_to_thread=True)
     def loop(
@@ -53,19 +50,19 @@ class Pages(Controller):
     ) -> Response[str]:
         """Show a loop and its ledger."""
         facts = loop_page(store, loop, metric=metric, by=by)
-        return _page(renderer, "loop.html", store, product=loop, here="loop", **facts)
+        return render_page(renderer, "loop.html", store, product=loop, here="loop", **facts)
 
     @get("/loops/{loop:str}/laps/{number:int}", sync_to_thread=True)
     def lap(self, store: FromStore, renderer: Rendered, loop: str, number: Number) -> Response[str]:
         """Show one lap."""
         facts = lap_page(store, loop, number)
-        return _page(renderer, "lap.html", store, product=loop, here="loop", **facts)
+        return render_page(renderer, "lap.html", store, product=loop, here="loop", **facts)
 
     @get("/models/{model:str}", sync_to_thread=True)
     def model(self, store: FromStore, renderer: Rendered, model: str) -> Response[str]:
         """Show a model's versions."""
         facts = model_page(store, model)
-        return _page(renderer, "model.html", store, product=model, here="versions", **facts)
+        return render_page(renderer, "model.html", store, product=model, here="versions", **facts)
 
     @get("/models/{model:str}/versions/{number:int}", sync_to_thread=True)
     def version(
@@ -73,7 +70,7 @@ class Pages(Controller):
     ) -> Response[str]:
         """Show one version with its lineage, verdicts, metrics and approvals."""
         facts = version_page(store, model, number)
-        return _page(renderer, "version.html", store, product=model, here="versions", **facts)
+        return render_page(renderer, "version.html", store, product=model, here="versions", **facts)
 
     @get("/models/{model:str}/drift", sync_to_thread=True)
     def drift(
@@ -86,13 +83,15 @@ class Pages(Controller):
     ) -> Response[str]:
         """Show drift and performance over time."""
         facts = drift_page(store, model, days=days, feature=feature)
-        return _page(renderer, "drift.html", store, product=model, here="drift", **facts)
+        return render_page(renderer, "drift.html", store, product=model, here="drift", **facts)
 
     @get("/models/{model:str}/rollouts", sync_to_thread=True)
     def rollouts(self, store: FromStore, renderer: Rendered, model: str) -> Response[str]:
         """Show a model's rollouts."""
         facts = rollouts_page(store, model)
-        return _page(renderer, "rollouts.html", store, product=model, here="rollouts", **facts)
+        return render_page(
+            renderer, "rollouts.html", store, product=model, here="rollouts", **facts
+        )
 
     @get("/models/{model:str}/rollouts/{number:int}", sync_to_thread=True)
     def rollout(
@@ -100,7 +99,7 @@ class Pages(Controller):
     ) -> Response[str]:
         """Show one rollout with its evidence."""
         facts = rollout_page(store, model, number)
-        return _page(renderer, "rollout.html", store, product=model, here="rollouts", **facts)
+        return render_page(renderer, "rollout.html", store, product=model, here="rollouts", **facts)
 
 
 class AssetPages(Controller):
@@ -127,8 +126,3 @@ class AssetPages(Controller):
                 headers=headers | {"content-encoding": "gzip"},
             )
         return Response(found.content, media_type=found.media_type, headers=headers)
-
-
-def _page(renderer: Renderer, template: str, store: Store, **facts: Any) -> Response[str]:
-    content = renderer.render(template, products=names(store), **facts)
-    return Response(content, media_type=_HTML)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lapwise.core.clock import format_time
+from lapwise.core.model import Scalar
 
 __all__ = [
     "FILTERS",
@@ -17,11 +18,13 @@ __all__ = [
     "distance",
     "metric_name",
     "moment",
+    "scalar",
     "seconds",
     "short",
     "span",
     "times",
     "tone",
+    "why",
     "words",
 ]
 
@@ -30,6 +33,14 @@ _HOUR = 3600
 _DAY_MICROSECONDS = 86_400_000_000
 
 _ACRONYMS = {"roc_auc": "ROC AUC", "auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+
+_FLAGS = {
+    "dirty": "Some of its code was in no commit; the patch below has it.",
+    "no-git": "Its code was in no repository.",
+    "unpinned": "No lock file pins its packages.",
+    "unseeded": "No seed was given.",
+    "patch-cut": "The patch was too large to be kept whole.",
+}
 
 _TONES = {
     **dict.fromkeys(
@@ -161,6 +172,32 @@ def metric_name(name: str) -> str:
     return _ACRONYMS.get(name, name.replace("_", " "))
 
 
+def scalar(value: Scalar) -> str:
+    """Return a parameter, or a metric of any kind, as its run had it.
+
+    >>> scalar(0.7412345), scalar(7), scalar(True), scalar("adam"), scalar(None), scalar(float("nan"))
+    ('0.741235', '7', 'true', 'adam', '–', 'NaN')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return f"{value:.6g}".replace("-", "−")
+        return "NaN" if math.isnan(value) else amount(value)
+    return str(value)
+
+
+def why(flags: Sequence[str]) -> str:
+    """Return what flags of a run mean, a sentence each.
+
+    >>> why(["unseeded", "new-flag"])
+    'No seed was given.'
+    """
+    return " ".join(_FLAGS[flag] for flag in flags if flag in _FLAGS)
+
+
 def tone(state: str) -> str:
     """Return the colour class of a state: good, warn, bad, info or quiet."""
     return _TONES.get(state, "quiet")
@@ -183,7 +220,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "seconds": seconds,
     "short": short,
     "span": span,
+    "scalar": scalar,
     "times": times,
     "tone": tone,
+    "why": why,
     "words": words,
 }

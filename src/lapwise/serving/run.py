@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,11 @@ def adopt(number: int) -> socket.socket:
 
 
 def serve(
-    app: Any, listener: socket.socket, *, announce: Callable[[str, int], None] | None = None
+    app: Any,
+    listener: socket.socket,
+    *,
+    announce: Callable[[str, int], None] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, then finish those under way and return.
 
@@ -75,6 +79,7 @@ def serve(
         app: an ASGI application.
         listener: a bound socket, closed on return.
         announce: called once with host and port when requests are answered.
+        settings: of uvicorn, over those that are set here.
 
     Raises:
         MissingDependencyError: the extra ``serve`` is not installed.
@@ -91,18 +96,18 @@ def serve(
         ) from error
     die_with_supervisor()
     keep_memory()
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE,
-    )
+    ours: dict[str, Any] = {
+        "loop": "uvloop",
+        "http": "httptools",
+        "ws": "none",
+        "lifespan": "on",
+        "access_log": False,
+        "log_level": "warning",
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": _GRACE,
+    }
+    config = uvicorn.Config(app, **{**ours, **(settings or {})})
     server = _announcing(uvicorn.Server(config), listener, announce)
     with listener:
         _run(server, listener)

@@ -12,6 +12,7 @@ from lapwise.store import schema
 from lapwise.store.boundary import crossing
 from lapwise.store.database import Database
 from lapwise.store.encoding import decode, encode
+from lapwise.store.happened import alarm_raised
 
 __all__ = ["SqlAlarms"]
 
@@ -45,6 +46,7 @@ class SqlAlarms:
                     body=encode(alarm),
                 )
             )
+            alarm_raised(self._database, connection, alarm)
         return alarm
 
     def list(

@@ -1,7 +1,9 @@
 """Backup: everything in the database at one moment, and every blob that it names.
 
 The rows are read in one transaction; blobs never change and named ones are never collected, so
-those can follow while others write. The archive appears under its name when it is whole.
+those can follow while others write. The archive appears under its name when it is whole. It holds
+what the database holds, the hashes of tokens and the secrets of webhooks too, so that a restored
+server knows its callers and its receivers; only its owner may read it.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ def backup(url: str, blobs: str, path: Path) -> Manifest:
         raise SchemaError("there is no database to back up", value=str(file), fix="lapwise doctor")
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
+        partial.touch(mode=0o600)
         with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as tar:
             manifest = _write(tar, url, open_blobs(blobs))
         with partial.open("rb") as whole:

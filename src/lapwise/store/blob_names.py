@@ -12,6 +12,7 @@ __all__ = [
     "check_digest",
     "check_same_anchor",
     "corrupt",
+    "digests_of",
     "is_digest",
     "missing",
 ]
@@ -23,6 +24,15 @@ _ANCHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 def is_digest(text: str) -> bool:
     """Say whether a text is 64 lower-case hexadecimal characters."""
     return _DIGEST.fullmatch(text) is not None
+
+
+def digests_of(text: str) -> set[Digest]:
+    """Return every digest that stands anywhere in a text.
+
+    >>> digests_of('{"digest":"' + "ab" * 32 + '","note":"ab"}') == {"ab" * 32}
+    True
+    """
+    return set(_DIGEST.findall(text))
 
 
 def check_digest(digest: Digest) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from lapwise.core.digest import Digest
 from lapwise.core.errors import DeclarationError
 from lapwise.store.blobs_local import LocalBlobs
+from lapwise.store.remote.address import refuse_remote
+from lapwise.store.uploads import Uploads
 
 if TYPE_CHECKING:
     from lapwise.store.blobs_object import ObjectBlobs
@@ -76,9 +78,18 @@ class Blobs(Protocol):
         """Return every anchored object by name."""
         ...
 
+    def uploads(self) -> Uploads:
+        """Return what has come of blobs that are sent in pieces, to go on with it."""
+        ...
+
 
 def open_blobs(url: str) -> LocalBlobs | ObjectBlobs:
-    """Open a folder or an object store; nothing is written before the first blob."""
+    """Open a folder or an object store; nothing is written before the first blob.
+
+    Raises:
+        DeclarationError: the URL is of neither.
+    """
+    refuse_remote(url)
     scheme, found, rest = url.partition("://")
     if not found:
         return LocalBlobs(Path(url))

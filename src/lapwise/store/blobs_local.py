@@ -29,10 +29,12 @@ from lapwise.store.blob_names import (
 )
 from lapwise.store.boundary import crossing
 from lapwise.store.durable import copy, digest_stream, opened, sync, sync_folder, writing
+from lapwise.store.uploads import Uploads
 
-__all__ = ["ANCHORS", "TEMPORARY", "LocalBlobs"]
+__all__ = ["ANCHORS", "TEMPORARY", "UPLOADS", "LocalBlobs"]
 
 TEMPORARY = "tmp"
+UPLOADS = "uploads"
 ANCHORS = "anchors"
 
 _RENEW_NS = 600 * 1_000_000_000  # ten minutes, of the hour that garbage collection spares
@@ -49,6 +51,7 @@ class LocalBlobs:
         self.root = root
         # (digest, mtime, size) of files whose bytes this process has seen to be right.
         self._checked: set[tuple[Digest, int, int]] = set()
+        self._uploads = Uploads(root / UPLOADS, self.adopt)
 
     def put(self, content: bytes) -> Digest:
         """Keep bytes durably and return their digest; keeping them twice costs nothing.
@@ -174,6 +177,23 @@ class LocalBlobs:
             if hasher.hexdigest() != digest:
                 raise corrupt(digest)
 
+    def uploads(self) -> Uploads:
+        """Return what has come of blobs that are sent in pieces."""
+        return self._uploads
+
+    def adopt(self, path: Path, digest: Digest) -> None:
+        """Make a blob of a file on the same disk that is whole, checked and synced, by a rename."""
+        target = self.location(digest)
+        with writing(self.root):
+            target.parent.mkdir(exist_ok=True)
+            crossing("blob-rename", "before")
+            path.rename(target)
+            target.chmod(0o444)
+            sync_folder(target.parent)
+            crossing("blob-rename", "after")
+            status = target.stat()
+        self._checked.add((digest, status.st_mtime_ns, status.st_size))
+
     def remove_older(self, digest: Digest, than: int) -> int | None:
         """Remove a blob last written before an instant and return its size; else return None.
 
@@ -196,7 +216,8 @@ class LocalBlobs:
         return status.st_size
 
     def temporaries(self, older_than: int) -> Iterator[Path]:
-        """Yield what killed writers left before an instant."""
+        """Yield what killed writers left before an instant, and uploads given up a day before it."""
+        yield from self._uploads.stale(older_than)
         folder = self.root / TEMPORARY
         for path in folder.iterdir() if folder.is_dir() else ():
             with suppress(FileNotFoundError):

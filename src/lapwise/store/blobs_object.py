@@ -30,14 +30,15 @@ from lapwise.store.blob_names import (
     is_digest,
     missing,
 )
-from lapwise.store.blobs_local import ANCHORS, LocalBlobs
+from lapwise.store.blobs_local import ANCHORS, UPLOADS, LocalBlobs
 from lapwise.store.boundary import crossing
+from lapwise.store.uploads import Uploads
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ClientConfig
 
-__all__ = ["ObjectBlobs"]
+__all__ = ["ObjectBlobs", "cache_folder"]
 
 _RENEW_SECONDS = 600
 _RETRY_SECONDS = 60
@@ -65,7 +66,8 @@ class ObjectBlobs:
                 fix="pip install 'lapwise[local]'",
             ) from error
         self._obstore = obstore
-        self._cache = LocalBlobs(cache or _cache_folder(url))
+        self._cache = LocalBlobs(cache or cache_folder(url))
+        self._uploads = Uploads(self._cache.root / UPLOADS, self._adopt)
         self._clock = MachineClock()
         options: ClientConfig = {}
         if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
@@ -160,6 +162,10 @@ class ObjectBlobs:
         with _failures("remove", digest), suppress(FileNotFoundError):
             self._obstore.delete(self._store, _key(digest))
 
+    def uploads(self) -> Uploads:
+        """Return what has come of blobs that are sent in pieces; it lies in the cache until then."""
+        return self._uploads
+
     def remove_older(self, digest: Digest, than: int) -> int | None:
         """Remove a blob last written before an instant and return its size; else return None."""
         head = self._head(digest)
@@ -211,6 +217,12 @@ class ObjectBlobs:
             return False
         return self._clock.timestamp() - _written(head) < _RENEW_SECONDS * 1_000_000
 
+    def _adopt(self, path: Path, digest: Digest) -> None:
+        # First to the store: if that fails, what has come is still there to be tried again.
+        if not self._kept(digest, path.stat().st_size):
+            self._upload(digest, path)
+        self._cache.adopt(path, digest)
+
     def _upload(self, digest: Digest, content: bytes | Path) -> None:
         crossing("blob-rename", "before")
         with _failures("write", digest):
@@ -227,7 +239,8 @@ def _written(head: ObjectMeta) -> int:
     return int(head["last_modified"].timestamp() * 1e6)
 
 
-def _cache_folder(url: str) -> Path:
+def cache_folder(url: str) -> Path:
+    """Return where blobs from elsewhere are kept to be read as files, for each address apart."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "lapwise" / digest_bytes(url.encode())[:16]
 

@@ -6,7 +6,6 @@ named wherever it stands in a record, whatever it means there. Both err on the s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from sqlalchemy import Connection, MetaData, Text, select
 
 from lapwise.core.clock import MachineClock
 from lapwise.core.digest import Digest
+from lapwise.store.blob_names import digests_of
 from lapwise.store.open import open_blobs, open_database
 from lapwise.store.schema import metadata
 
@@ -21,8 +21,6 @@ __all__ = ["GRACE", "Collected", "collect", "digests_in"]
 
 GRACE = 3600 * 1_000_000
 """Microseconds for which a blob or a temporary file is young."""
-
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def collect(url: str, blobs: str, *, grace: int = GRACE) -> Collected:
 
 def digests_in(connection: Connection, schema: MetaData = metadata) -> set[Digest]:
     """Return every digest that stands anywhere in the database's tables."""
-    return {digest for text in _texts(connection, schema) for digest in _DIGEST.findall(text)}
+    return {digest for text in _texts(connection, schema) for digest in digests_of(text)}
 
 
 def _texts(connection: Connection, schema: MetaData) -> Iterator[str]:

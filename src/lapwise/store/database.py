@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import blake3
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
@@ -15,8 +15,11 @@ from sqlalchemy.exc import ArgumentError
 from lapwise.core.errors import DeclarationError, MissingDependencyError
 from lapwise.store.boundary import crossing
 from lapwise.store.failures import translated
+from lapwise.store.remote.address import refuse_remote
 
 __all__ = ["Database", "connect", "portions", "sqlite_path"]
+
+T = TypeVar("T")
 
 _BUSY_SECONDS = 60.0
 _AT_ONCE = 500  # names in one IN list: SQLite takes 32,766, a planner likes fewer
@@ -97,6 +100,7 @@ def connect(url: str) -> Database:
         DeclarationError: the URL is not of SQLite or PostgreSQL.
         MissingDependencyError: psycopg is not installed.
     """
+    refuse_remote(url)
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -118,7 +122,7 @@ def sqlite_path(url: str) -> Path | None:
     return Path(name)
 
 
-def portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+def portions(names: Sequence[T]) -> Iterator[Sequence[T]]:
     """Yield names in portions that fit one ``IN (...)``."""
     for start in range(0, len(names), _AT_ONCE):
         yield names[start : start + _AT_ONCE]

@@ -22,6 +22,7 @@ from lapwise.store.blobs_local import LocalBlobs
 from lapwise.store.collect import GRACE
 from lapwise.store.database import Database, connect, sqlite_path
 from lapwise.store.deployments import SqlDeployments
+from lapwise.store.links import broken_links
 from lapwise.store.migrate import check_revision, revision
 from lapwise.store.model import Blobs
 from lapwise.store.open import open_blobs
@@ -70,6 +71,7 @@ def doctor(url: str, blobs: str, *, deep: bool = False) -> tuple[Check, ...]:
                 "blobs there": lambda: _blobs_there(database, kept),
                 "blobs right": lambda: _blobs_right(database, kept, deep),
                 "versions there": lambda: _versions_there(database),
+                "names there": lambda: _names_there(database),
                 "audit chain": lambda: _audit(database, kept),
                 "clocks": lambda: _clocks(database),
             }
@@ -158,6 +160,15 @@ def _versions_there(database: Database) -> Check:
         detail = f"{len(absent)} of {len(named)} are missing, first {version} ({what})"
         return Check("versions there", False, detail, "lapwise db restore from a backup")
     return Check("versions there", True, f"all {len(set(named))} that are in use are registered")
+
+
+def _names_there(database: Database) -> Check:
+    with database.snapshot() as connection:
+        broken = list(broken_links(connection))
+    if broken:
+        detail = f"{len(broken)} are wrong, first: {broken[0]}"
+        return Check("names there", False, detail, "lapwise db restore from a backup")
+    return Check("names there", True, "experiments, models, versions and aliases that are named")
 
 
 def _audit(database: Database, blobs: Blobs) -> Check:

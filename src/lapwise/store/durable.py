@@ -62,8 +62,8 @@ def writing(root: Path) -> Iterator[None]:
     except OSError as error:
         kind = StorageFullError if error.errno in _NO_ROOM else StoreError
         raise kind(
-            f"folder {root} cannot be written",
-            value=error.strerror,
+            "a folder cannot be written",
+            value=f"{root}: {error.strerror}",
             expected="room on the disk and permission to write",
             fix="free some space or mend the permissions, then repeat; nothing was half written",
         ) from error

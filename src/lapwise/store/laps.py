@@ -13,6 +13,7 @@ from lapwise.core.lap import Lap
 from lapwise.store import schema
 from lapwise.store.database import Database
 from lapwise.store.encoding import decode, encode
+from lapwise.store.happened import lap_ended
 from lapwise.store.nearest import nearest
 
 __all__ = ["SqlLaps"]
@@ -45,6 +46,7 @@ class SqlLaps:
                     body=encode(lap),
                 )
             )
+            lap_ended(self._database, connection, lap)
         return lap
 
     def update(self, lap: Lap) -> None:
@@ -61,6 +63,7 @@ class SqlLaps:
                 .where(_LAP.id == lap.id)
                 .values(started=lap.started, body=encode(lap))
             )
+            lap_ended(self._database, connection, lap)
 
     def get(self, reference: str, loop: str | None = None) -> Lap:
         """Return a lap by id, or by number in a loop; raises NotFoundError."""

@@ -29,7 +29,9 @@ from lapwise.core.model import (
 from lapwise.core.tracked import Page, RegisteredModel
 from lapwise.store.access import Events, Tokens, Webhooks
 from lapwise.store.blobs import Blobs
+from lapwise.store.claims import Claims
 from lapwise.store.live import Alarms, Deployments, Observations, Rollouts
+from lapwise.store.texts import RecordTexts
 from lapwise.store.tracked import Experiments, Labels, LoggedModels, Runs
 
 __all__ = [
@@ -116,15 +118,11 @@ class RecordSource(Protocol):
         ...
 
 
-class Records(RecordSource, Protocol):
+class Records(RecordSource, RecordTexts, Protocol):
     """Other immutable records by (kind, digest): splits, feature frames, view definitions."""
 
     def add(self, kind: str, digest: Digest, record: msgspec.Struct) -> None:
         """Keep a record; kept already, it stays as it is."""
-        ...
-
-    def digests(self, kind: str) -> Sequence[Digest]:
-        """Return the digests kept under a kind, oldest first."""
         ...
 
 
@@ -153,7 +151,11 @@ class Models(Protocol):
     def add(self, version: ModelVersion, audit: AuditDraft) -> ModelVersion:
         """Register a version, give it its ``number`` in its model, and audit it; one transaction.
 
-        The same model and digest *and lineage run* returns the version that is there, unaudited.
+        The same model and digest *and lineage run*, or the same id, returns the version that is
+        there, unaudited. A number that is given (a version that another registry had) stays.
+
+        Raises:
+            ConflictError: another version has the number.
         """
         ...
 
@@ -293,7 +295,7 @@ class Lease(Protocol):
         ...
 
 
-class Leases(Protocol):
+class Leases(Claims, Protocol):
     """Exclusive, expiring claims on names; the holder's death frees them."""
 
     def hold(

@@ -10,14 +10,18 @@ from typing import Any, get_args
 import msgspec
 from sqlalchemy import Connection, Select, func, select
 
+from lapwise.core.digest import Digest
 from lapwise.core.errors import ConflictError, NotFoundError, StageError
 from lapwise.core.model import Approval, AuditEntry, ModelVersion, Stage
+from lapwise.core.tracked import Page
 from lapwise.store import schema
 from lapwise.store.audit import append
+from lapwise.store.blob_names import digests_of
 from lapwise.store.boundary import crossing
-from lapwise.store.database import Database
 from lapwise.store.encoding import decode, encode
+from lapwise.store.happened import version_promoted
 from lapwise.store.model import AuditDraft, StageMove
+from lapwise.store.model_names import SqlModelNames, enter_name
 from lapwise.store.nearest import nearest
 
 __all__ = ["SqlModels"]
@@ -25,48 +29,51 @@ __all__ = ["SqlModels"]
 _NUMBERED = re.compile(r"(.+)@v?(\d{1,9})")
 _STAGES: tuple[str, ...] = get_args(Stage)
 _VERSION = schema.model_version.c
+_COLUMNS = (
+    *(_VERSION.body, _VERSION.model, _VERSION.stage, _VERSION.marks),
+    *(_VERSION.description, _VERSION.updated),
+)
+_PRESENT = _VERSION.marks.not_like('%"deleted"%')
 
 
-class SqlModels:
+class SqlModels(SqlModelNames):
     """Implements :class:`lapwise.store.model.Models`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def add(self, version: ModelVersion, audit: AuditDraft) -> ModelVersion:
         """Register a version, give it its ``number`` in its model, and audit it; one transaction.
 
-        The same model and digest *and lineage run* returns the version that is there, unaudited.
+        The same model and digest *and lineage run*, or the same id, returns the version that is
+        there, unaudited. A number that is given (a version that another registry had) stays.
+
+        Raises:
+            ConflictError: another version has the number; or a lap made this one, and its name has
+                versions in production that no loop can replace.
         """
         of_model = _VERSION.model == version.model
         run = version.lineage.run or ""
         with self._database.write() as connection:
             # Whoever audits takes the chain's lock first, so that none can wait in a ring.
             self._database.serialise(connection, "audit")
-            same = _rows().where(of_model, _VERSION.digest == version.digest, _VERSION.run == run)
-            found = connection.execute(same).first()
+            same = (_VERSION.digest == version.digest) & (_VERSION.run == run)
+            found = connection.execute(
+                _rows().where(of_model, same | (_VERSION.id == version.id))
+            ).first()
             if found is not None:
                 return _version(found)
-            last = connection.scalar(select(func.max(_VERSION.number)).where(of_model))
-            version = msgspec.structs.replace(version, number=(last or 0) + 1)
-            crossing("row", "before")
-            connection.execute(
-                schema.model_version.insert().values(
-                    id=version.id,
-                    model=version.model,
-                    number=version.number,
-                    digest=version.digest,
-                    run=run,
-                    stage=version.stage,
-                    marks=encode(version.marks),
-                    body=encode(version),
-                )
+            version = msgspec.structs.replace(
+                version,
+                number=_number(connection, version),
+                updated=version.updated or version.created,
             )
+            crossing("row", "before")
+            _insert(connection, version, governed=enter_name(connection, version))
             append(self._database, connection, audit)
         return version
 
     def get(self, reference: str) -> ModelVersion:
         """Return a version by id, ``model@vN``, ``model@stage`` or ``model`` (the newest).
+
+        One that is marked ``deleted`` is found by id and number only.
 
         Raises:
             NotFoundError: there is none; the error lists the near ones.
@@ -77,9 +84,10 @@ class SqlModels:
         if numbered:
             query = query.where(_VERSION.model == numbered[1], _VERSION.number == int(numbered[2]))
         elif model and stage in _STAGES:
-            query = query.where(_VERSION.model == model, _VERSION.stage == stage)
+            query = query.where(_VERSION.model == model, _VERSION.stage == stage, _PRESENT)
         else:
-            query = query.where((_VERSION.id == reference) | (_VERSION.model == reference))
+            named = (_VERSION.model == reference) & _PRESENT
+            query = query.where((_VERSION.id == reference) | named)
         with self._database.read() as connection:
             row = connection.execute(query).first()
             if row is None:
@@ -95,12 +103,51 @@ class SqlModels:
         with self._database.read() as connection:
             return [_version(row) for row in connection.execute(query)]
 
-    def production(self, model: str) -> ModelVersion | None:
-        """Return the version in production, or None."""
-        query = _rows().where(_VERSION.model == model, _VERSION.stage == "production")
+    def search(
+        self, where: str = "", *, order: Sequence[str] = (), limit: int = 100, after: str = ""
+    ) -> Page[ModelVersion]:
+        """Return versions for which ``where`` is true; as :meth:`Runs.search` reads it.
+
+        Attributes: ``name``, ``version_number``, ``run_id``, ``source_path``, ``stage``, and times
+        ``creation_timestamp`` and ``last_updated_timestamp``; ``tags.NAME``. Not those marked
+        ``deleted``.
+        """
+        from lapwise.store.search import Asked, fetch
+        from lapwise.store.search.models import version_subject
+
+        asked = Asked(where=where, order=order, limit=limit, after=after)
         with self._database.read() as connection:
+            rows, following = fetch(connection, version_subject(), _COLUMNS, asked, [_PRESENT])
+        return Page(tuple(_version(row) for row in rows), following)
+
+    def describe(self, version: str, description: str, at: int) -> ModelVersion:
+        """Change what is said of a version; raises NotFoundError."""
+        query = _rows().where(_VERSION.id == version)
+        with self._database.write() as connection:
+            connection.execute(
+                schema.model_version.update()
+                .where(_VERSION.id == version)
+                .values(description=description, updated=at)
+            )
             row = connection.execute(query).first()
+            if row is None:
+                raise _no_version(connection, version)
+        return _version(row)
+
+    def production(self, model: str) -> ModelVersion | None:
+        """Return the version in production (the newest, where several may be), or None."""
+        query = _rows().where(_VERSION.model == model, _VERSION.stage == "production", _PRESENT)
+        with self._database.read() as connection:
+            row = connection.execute(query.order_by(_VERSION.number.desc()).limit(1)).first()
         return None if row is None else _version(row)
+
+    def holders(self, digest: Digest) -> tuple[str, ...]:
+        """Return the models of which a version names a blob."""
+        holds = schema.version_blob.c
+        query = select(_VERSION.model).join(schema.version_blob, holds.version == _VERSION.id)
+        query = query.where(holds.digest == digest).distinct().order_by(_VERSION.model)
+        with self._database.read() as connection:
+            return tuple(connection.scalars(query))
 
     def move(
         self, moves: Sequence[StageMove], audit: AuditDraft, approval: Approval | None = None
@@ -108,8 +155,8 @@ class SqlModels:
         """Change stages, keep the approval and append the audit entry, all or nothing.
 
         Raises:
-            ConflictError: a version does not stand at the move's ``source``, or a model would
-                have two versions in production.
+            ConflictError: a version does not stand at the move's ``source``, or a model that a loop
+                governs would have two versions in production.
             StageError: there is no such stage.
         """
         for step in moves:
@@ -120,11 +167,15 @@ class SqlModels:
         with self._database.write() as connection:
             self._database.serialise(connection, "audit")
             # Those that leave production go first: the unique index looks at every statement.
-            for step in sorted(moves, key=lambda move: move.target == "production"):
-                _move(connection, step)
+            ordered = sorted(moves, key=lambda move: move.target == "production")
+            moved = [_move(connection, step, audit.at) for step in ordered]
             if approval is not None:
                 _keep(connection, approval)
-            return append(self._database, connection, audit)
+            entry = append(self._database, connection, audit)
+            for step, version in zip(ordered, moved, strict=True):
+                if step.target == "production" != step.source:
+                    version_promoted(self._database, connection, version, step.source, entry)
+            return entry
 
     def decide(self, approval: Approval, audit: AuditDraft) -> AuditEntry:
         """Keep a decision that moves nothing (a refusal), with its audit entry."""
@@ -140,17 +191,61 @@ class SqlModels:
 
 
 def _rows() -> Select[Any]:
-    return select(_VERSION.body, _VERSION.stage, _VERSION.marks)
+    return select(*_COLUMNS)
 
 
 def _version(row: Any) -> ModelVersion:
-    body, stage, marks = row
-    version = decode(body, ModelVersion)
-    return msgspec.structs.replace(version, stage=stage, marks=decode(marks, tuple[str, ...]))
+    """Return a version whose record was written once, with what may change from the columns."""
+    return msgspec.structs.replace(
+        decode(row.body, ModelVersion),
+        model=row.model,
+        stage=row.stage,
+        marks=decode(row.marks, tuple[str, ...]),
+        description=row.description,
+        updated=row.updated,
+    )
 
 
-def _move(connection: Connection, step: StageMove) -> None:
-    row = connection.execute(_rows().where(_VERSION.id == step.version).with_for_update()).first()
+def _number(connection: Connection, version: ModelVersion) -> int:
+    of_model = _VERSION.model == version.model
+    if not version.number:
+        return (connection.scalar(select(func.max(_VERSION.number)).where(of_model)) or 0) + 1
+    taken = select(_VERSION.id).where(of_model, _VERSION.number == version.number)
+    if connection.scalar(taken) is not None:
+        raise ConflictError(
+            f"model '{version.model}' has a version of this number already",
+            value=version.number,
+            expected="a number that is free",
+        )
+    return version.number
+
+
+def _insert(connection: Connection, version: ModelVersion, *, governed: bool) -> None:
+    body = encode(version)
+    connection.execute(
+        schema.model_version.insert().values(
+            id=version.id,
+            model=version.model,
+            number=version.number,
+            digest=version.digest,
+            run=version.lineage.run or "",
+            stage=version.stage,
+            marks=encode(version.marks),
+            governed=int(governed),
+            description=version.description,
+            source=version.source,
+            created=version.created,
+            updated=version.updated,
+            body=body,
+        )
+    )
+    blobs = [{"version": version.id, "digest": one} for one in sorted(digests_of(body))]
+    connection.execute(schema.version_blob.insert(), blobs)
+
+
+def _move(connection: Connection, step: StageMove, at: int) -> ModelVersion:
+    query = _rows().add_columns(_VERSION.governed).where(_VERSION.id == step.version)
+    row = connection.execute(query.with_for_update()).first()
     if row is None:
         raise _no_version(connection, step.version)
     version = _version(row)
@@ -162,20 +257,8 @@ def _move(connection: Connection, step: StageMove) -> None:
             expected=step.source,
             fix=f"look again (lapwise models {version.model}), then decide anew",
         )
-    if step.target == "production":
-        query = select(_VERSION.number).where(
-            _VERSION.model == version.model,
-            _VERSION.stage == "production",
-            _VERSION.id != version.id,
-        )
-        holder = connection.scalar(query)
-        if holder is not None:
-            raise ConflictError(
-                f"{name} cannot go to production beside another version",
-                value=f"v{holder}",
-                expected="the version in production archived in the same move",
-                fix=f"lapwise models {version.model}",
-            )
+    if step.target == "production" and row.governed:
+        _refuse_second(connection, version)
     marks = version.marks
     if step.mark and step.mark not in marks:
         marks = (*marks, step.mark)
@@ -183,7 +266,38 @@ def _move(connection: Connection, step: StageMove) -> None:
     connection.execute(
         schema.model_version.update()
         .where(_VERSION.id == step.version)
-        .values(stage=step.target, marks=encode(marks))
+        .values(stage=step.target, marks=encode(marks), updated=at)
+    )
+    if step.mark == "deleted":
+        _forget_aliases(connection, version)
+    return version
+
+
+def _refuse_second(connection: Connection, version: ModelVersion) -> None:
+    query = select(_VERSION.number).where(
+        _VERSION.model == version.model,
+        _VERSION.stage == "production",
+        _VERSION.id != version.id,
+    )
+    holder = connection.scalar(query)
+    if holder is not None:
+        raise ConflictError(
+            f"{version.model} v{version.number} cannot go to production beside another version",
+            value=f"v{holder}",
+            expected="the version in production archived in the same move",
+            fix=f"lapwise models {version.model}",
+        )
+
+
+def _forget_aliases(connection: Connection, version: ModelVersion) -> None:
+    """Remove the names by which a version was called that is deleted now."""
+    label = schema.label.c
+    connection.execute(
+        schema.label.delete().where(
+            label.kind == "alias",
+            label.subject == version.model,
+            label.value == str(version.number),
+        )
     )
 
 

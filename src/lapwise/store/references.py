@@ -1,6 +1,7 @@
 """Which blobs the records name, field by field: what must be there for the store to be whole.
 
-Deployments, rollouts, alarms and observations name versions, and no blob of their own.
+Deployments, rollouts, alarms and observations name versions, and no blob of their own; events,
+tokens and webhooks name none.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ def blobs_named(connection: Connection) -> Iterator[tuple[Digest, str]]:
         result = decode(body, StepResult)
         for output in result.outputs:
             yield output.digest, f"step {result.step}, output {output.name}"
+    logged = schema.logged_artifact.c
+    for id, name, digest in connection.execute(select(logged.model, logged.name, logged.digest)):
+        yield digest, f"logged model {id}, file {name}"
     for body in _bodies(connection, schema.model_version):
         model = decode(body, ModelVersion)
         for artifact in model.artifacts:

@@ -28,6 +28,7 @@ _SMALL = 8 << 20
 _TOLD_BY = (
     *("run", "dataset_version", "step_result", "record", "model_version", "lap", "audit"),
     *("deployment", "rollout", "alarm", "hour_counts", "day_performance"),
+    *("experiment", "registered_model", "logged_model", "label", "token", "webhook", "event"),
 )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select, union
 
+from lapwise.core.digest import Digest
 from lapwise.core.errors import ConflictError, NotFoundError
 from lapwise.core.model import (
     Artifact,
@@ -18,26 +19,42 @@ from lapwise.core.model import (
     Param,
     Run,
     RunStatus,
-    Scalar,
     Tag,
 )
+from lapwise.core.tracked import Page, RunInput, RunSummary
 from lapwise.store import schema
 from lapwise.store.boundary import crossing
 from lapwise.store.database import Database, portions
-from lapwise.store.encoding import decode, encode, encode_scalar
+from lapwise.store.encoding import decode, encode
+from lapwise.store.experiments import keep_experiment
+from lapwise.store.inputs import add_capture, add_inputs
+from lapwise.store.liveness import as_seen, read_run, store_time
 from lapwise.store.metrics import SqlMetrics
+from lapwise.store.params import add_params
+from lapwise.store.summaries import (
+    Columns,
+    inputs_of,
+    metrics_of,
+    params_of,
+    summaries,
+    tags_of,
+)
 
 __all__ = ["SqlRuns"]
 
+R = TypeVar("R")
+
 _NUMBER = re.compile(r"(?:run )?0*(\d{1,9})")
-_BY_ID = select(schema.run.c.body).where(schema.run.c.id == bindparam("id"))
-_BY_NUMBER = select(schema.run.c.body).where(schema.run.c.number == bindparam("number"))
-_NUMBER_OF = select(schema.run.c.number).where(schema.run.c.id == bindparam("id"))
-_SCALAR: type[Scalar] = Scalar  # type: ignore[assignment]
+_RUN = schema.run.c
+_BY_ID = select(_RUN.body).where(_RUN.id == bindparam("id"))
+_BY_NUMBER = select(_RUN.body).where(_RUN.number == bindparam("number"))
+_NUMBER_OF = select(_RUN.number).where(_RUN.id == bindparam("id"))
+# Rows that name this one (of `param`, of `metric_latest`) may be added meanwhile.
+_LOCKED = _BY_ID.with_for_update(key_share=True)
 
 
 class SqlRuns:
-    """Implements :class:`lapwise.store.model.Runs`."""
+    """Implements :class:`lapwise.store.tracked.Runs`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -49,25 +66,37 @@ class SqlRuns:
         self._set_artifact = database.upsert(schema.artifact)
 
     def create(self, run: Run) -> Run:
-        """Keep a new run and give it its ``number`` (counted over the whole store)."""
+        """Keep a new run and give it its ``number`` (counted over the whole store).
+
+        Its experiment is made if there is none, and a ``beat`` is that of the store's clock.
+
+        Raises:
+            ConflictError: its experiment is archived.
+        """
         with self._database.write() as connection:
             self._database.serialise(connection, "run")
-            body = connection.scalar(select(schema.run.c.body).where(schema.run.c.id == run.id))
+            body = connection.scalar(_BY_ID, {"id": run.id})
+            now = store_time(self._database, connection)
             if body is not None:
-                return decode(body, Run)
-            last = connection.scalar(select(func.max(schema.run.c.number)))
-            run = msgspec.structs.replace(run, number=(last or 0) + 1)
+                return read_run(body, now)
+            home = keep_experiment(self._database, connection, run.experiment, run.started)
+            if home.archived:
+                raise ConflictError(
+                    "the run's experiment is archived",
+                    value=run.experiment,
+                    expected="an experiment in use",
+                    fix="restore the experiment, or name another",
+                )
+            last = connection.scalar(select(func.max(_RUN.number)))
+            beat = None if run.beat is None else now
+            run = msgspec.structs.replace(run, number=(last or 0) + 1, beat=beat)
             crossing("row", "before")
             connection.execute(
                 schema.run.insert().values(
-                    number=run.number,
-                    id=run.id,
-                    experiment=run.experiment,
-                    status=run.status,
-                    lap=run.lap,
-                    body=encode(run),
+                    number=run.number, id=run.id, lap=run.lap, **_changing(run)
                 )
             )
+            add_capture(self._database, connection, run.number, run.capture)
         return run
 
     def get(self, reference: str) -> Run:
@@ -80,19 +109,57 @@ class SqlRuns:
                 body = connection.scalar(_BY_ID, {"id": reference})
             if body is None:
                 raise _no_run(connection, reference)
-        return decode(body, Run)
+            return read_run(body, store_time(self._database, connection))
 
     def list(
         self, experiment: str | None = None, *, lap: str | None = None, limit: int = 100
     ) -> Sequence[Run]:
-        """Return runs, newest first."""
-        query = select(schema.run.c.body).order_by(schema.run.c.number.desc()).limit(limit)
+        """Return runs that are not archived, newest first."""
+        query = select(_RUN.body).where(_RUN.archived == 0)
+        query = query.order_by(_RUN.number.desc()).limit(limit)
         if experiment is not None:
-            query = query.where(schema.run.c.experiment == experiment)
+            query = query.where(_RUN.experiment == experiment)
         if lap is not None:
-            query = query.where(schema.run.c.lap == lap)
+            query = query.where(_RUN.lap == lap)
         with self._database.read() as connection:
-            return [decode(body, Run) for body in connection.scalars(query)]
+            now = store_time(self._database, connection)
+            return [read_run(body, now) for body in connection.scalars(query)]
+
+    def search(
+        self,
+        where: str = "",
+        *,
+        experiments: Sequence[str] = (),
+        order: Sequence[str] = (),
+        columns: Sequence[str] | None = None,
+        archived: bool | None = False,
+        limit: int = 100,
+        after: str = "",
+    ) -> Page[RunSummary]:
+        """Return the runs for which ``where`` is true, a page at a time.
+
+        See :meth:`lapwise.store.tracked.Runs.search` for the language, the arguments and the errors.
+        """
+        from lapwise.store.search.page import Asked, fetch
+        from lapwise.store.search.runs import run_subject
+
+        wanted = Columns.of(columns)
+        scope = [] if archived is None else [_RUN.archived == int(archived)]
+        if experiments:
+            scope.append(_RUN.experiment.in_(sorted(set(experiments))))
+        asked = Asked(
+            where=where,
+            order=order,
+            limit=limit,
+            after=after,
+            salt=(str(archived), *sorted(set(experiments))),
+        )
+        subject = run_subject(self._database)
+        with self._database.snapshot() as connection:
+            now = store_time(self._database, connection)
+            rows, following = fetch(connection, subject, [_RUN.number, _RUN.body], asked, scope)
+            found = [(row.number, read_run(row.body, now)) for row in rows]
+            return Page(summaries(connection, found, wanted), following)
 
     def finish(self, run: str, status: RunStatus, ended: int) -> Run:
         """End a run; ending an ended run changes nothing."""
@@ -104,11 +171,48 @@ class SqlRuns:
             self._replace(connection, found)
         return found
 
+    def update(
+        self,
+        run: str,
+        *,
+        name: str | None = None,
+        status: RunStatus | None = None,
+        ended: int | None = None,
+        archived: bool | None = None,
+    ) -> Run:
+        """Change what is given, whatever the run's state; ``status`` ``running`` opens it again.
+
+        A run that is opened again has no end and no beat: whoever opened it may never beat.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        with self._database.write() as connection:
+            old = self._locked(connection, run)
+            given = {"name": name, "status": status, "ended": ended, "archived": archived}
+            changed: dict[str, Any] = {key: one for key, one in given.items() if one is not None}
+            if status == "running" and old.status != "running":
+                changed = {"ended": None, "beat": None, **changed}
+            new = msgspec.structs.replace(old, **changed)
+            if new != old:
+                self._replace(connection, new)
+            return as_seen(new, store_time(self._database, connection))
+
+    def beat(self, run: str) -> RunStatus:
+        """Say that the run's process lives, as of the store's clock; return the run's status."""
+        with self._database.write() as connection:
+            found = self._locked(connection, run)
+            if found.status == "running":
+                now = store_time(self._database, connection)
+                self._replace(connection, msgspec.structs.replace(found, beat=now))
+        return found.status
+
     def set_capture(self, run: str, capture: Capture) -> None:
-        """Say what it takes to repeat the run."""
+        """Say what it takes to repeat the run; the datasets it names are inputs of the run."""
         with self._database.write() as connection:
             found = self._locked(connection, run)
             self._replace(connection, msgspec.structs.replace(found, capture=capture))
+            add_capture(self._database, connection, found.number, capture)
 
     def log(
         self,
@@ -118,9 +222,12 @@ class SqlRuns:
         metrics: Sequence[Metric] = (),
         tags: Sequence[Tag] = (),
         artifacts: Sequence[Artifact] = (),
+        inputs: Sequence[RunInput] = (),
         batch: str | None = None,
     ) -> None:
         """Add to a run in one transaction; a repeated ``batch`` id is taken once.
+
+        An input with the name and digest of one that is there replaces it.
 
         Raises:
             ConflictError: a parameter has another value already (parameters never change).
@@ -130,7 +237,7 @@ class SqlRuns:
             if batch is not None and not self._first(connection, number, batch):
                 return
             crossing("row", "before")
-            self._add_params(connection, number, params)
+            add_params(connection, self._add_param, number, params)
             _write_last(
                 connection,
                 self._set_tag,
@@ -144,31 +251,74 @@ class SqlRuns:
                     for one in artifacts
                 ],
             )
+            add_inputs(self._database, connection, number, inputs)
             learnt = self._metrics.add(connection, number, metrics)
         self._metrics.learn(learnt)
 
     def params(self, runs: Sequence[str]) -> dict[str, tuple[Param, ...]]:
         """Return parameters by run id, sorted by name."""
-        return {
-            one: tuple(Param(name=name, value=decode(value, _SCALAR)) for name, value in rows)
-            for one, rows in self._named(schema.param, runs).items()
-        }
+        return self._of(runs, params_of)
 
     def metrics(self, runs: Sequence[str]) -> dict[str, tuple[Metric, ...]]:
         """Return the last value of each metric by run id (highest step, then time), by name."""
-        return self._metrics.latest(runs)
+        return self._of(runs, metrics_of)
 
     def history(self, run: str, metric: str) -> tuple[Metric, ...]:
         """Return every value of a metric, by (step, at, order of logging)."""
         with self._database.read() as connection:
             return self._metrics.history(connection, self._number(connection, run), metric)
 
+    def points(self, run: str, metric: str, *, limit: int = 1000, after: str = "") -> Page[Metric]:
+        """Return the values of a metric a page at a time, in the order of :meth:`history`."""
+        with self._database.snapshot() as connection:
+            number = self._number(connection, run)
+            return self._metrics.points(connection, number, metric, limit=limit, after=after)
+
+    def curve(
+        self,
+        run: str,
+        metric: str,
+        *,
+        points: int = 320,
+        start: int | None = None,
+        end: int | None = None,
+    ) -> tuple[Metric, ...]:
+        """Return at most ``points`` values that look like all of them, by step.
+
+        See :meth:`lapwise.store.tracked.Runs.curve`.
+        """
+        with self._database.snapshot() as connection:
+            number = self._number(connection, run)
+            return self._metrics.curve(
+                connection, number, metric, points=points, start=start, end=end
+            )
+
+    def untag(self, run: str, names: Sequence[str]) -> None:
+        """Remove tags; those that are not there are left at that."""
+        columns = schema.tag.c
+        with self._database.write() as connection:
+            number = self._number(connection, run)
+            for some in portions(sorted(set(names))):
+                gone = schema.tag.delete().where(columns.run == number, columns.name.in_(some))
+                connection.execute(gone)
+
+    def inputs(self, runs: Sequence[str]) -> dict[str, tuple[RunInput, ...]]:
+        """Return datasets that runs read, by run id, in the order in which they were logged."""
+        return self._of(runs, inputs_of)
+
+    def holders(self, digest: Digest) -> tuple[str, ...]:
+        """Return the experiments of which a run names a blob, as an artifact or in its capture."""
+        named = union(
+            select(schema.artifact.c.run).where(schema.artifact.c.digest == digest),
+            select(schema.run_blob.c.run).where(schema.run_blob.c.digest == digest),
+        )
+        query = select(_RUN.experiment).where(_RUN.number.in_(named)).distinct()
+        with self._database.read() as connection:
+            return tuple(sorted(connection.scalars(query)))
+
     def tags(self, runs: Sequence[str]) -> dict[str, tuple[Tag, ...]]:
         """Return tags by run id, sorted by name; the last value written wins."""
-        return {
-            one: tuple(Tag(name=name, value=value) for name, value in rows)
-            for one, rows in self._named(schema.tag, runs).items()
-        }
+        return self._of(runs, tags_of)
 
     def artifacts(self, run: str) -> tuple[Artifact, ...]:
         """Return artifacts by name; the last one written under a name wins."""
@@ -181,19 +331,14 @@ class SqlRuns:
             )
 
     def _locked(self, connection: Connection, run: str) -> Run:
-        query = select(schema.run.c.body).where(schema.run.c.id == run).with_for_update()
-        body = connection.scalar(query)
+        body = connection.scalar(_LOCKED, {"id": run})
         if body is None:
             raise _no_run(connection, run)
         return decode(body, Run)
 
     def _replace(self, connection: Connection, run: Run) -> None:
         crossing("row", "before")
-        connection.execute(
-            schema.run.update()
-            .where(schema.run.c.id == run.id)
-            .values(status=run.status, body=encode(run))
-        )
+        connection.execute(schema.run.update().where(_RUN.id == run.id).values(**_changing(run)))
 
     def _number(self, connection: Connection, run: str) -> int:
         number = connection.scalar(_NUMBER_OF, {"id": run})
@@ -205,32 +350,39 @@ class SqlRuns:
         row = connection.execute(self._add_batch, {"run": number, "id": batch}).first()
         return row is not None
 
-    def _add_params(self, connection: Connection, number: int, params: Sequence[Param]) -> None:
-        if not params:
-            return
-        wanted = [(one.name, encode_scalar(one.value)) for one in params]
-        rows = [{"run": number, "name": name, "value": value} for name, value in sorted(wanted)]
-        connection.execute(self._add_param, rows)
-        columns = schema.param.c
-        query = select(columns.name, columns.value).where(columns.run == number)
-        kept = {row.name: row.value for row in connection.execute(query)}
-        for name, value in wanted:
-            if kept[name] != value:
-                raise ConflictError(
-                    f"parameter '{name}' of run {number:03d} is {kept[name]} and never changes",
-                    value=decode(value, _SCALAR),
-                    expected="the value it was first logged with",
-                    fix="log it under another name, or start another run",
-                )
-
-    def _named(self, table: Table, runs: Sequence[str]) -> dict[str, builtins.list[Any]]:
-        found: dict[str, builtins.list[Any]] = {one: [] for one in runs}
-        query = select(schema.run.c.id, table.c.name, table.c.value).join_from(table, schema.run)
+    def _of(
+        self,
+        runs: Sequence[str],
+        read: Callable[[Connection, Sequence[int]], dict[int, tuple[R, ...]]],
+    ) -> dict[str, tuple[R, ...]]:
+        """Return what ``read`` gives for runs, by id; those that are not there have nothing."""
+        found: dict[str, tuple[R, ...]] = dict.fromkeys(runs, ())
         with self._database.read() as connection:
             for some in portions(runs):
-                for one, name, value in connection.execute(query.where(schema.run.c.id.in_(some))):
-                    found[one].append((name, value))
-        return {one: sorted(rows) for one, rows in found.items()}
+                query = select(_RUN.number, _RUN.id).where(_RUN.id.in_(some))
+                ids = {row.number: row.id for row in connection.execute(query)}
+                found.update(
+                    (ids[number], got) for number, got in read(connection, list(ids)).items()
+                )
+        return found
+
+
+def _changing(run: Run) -> dict[str, Any]:
+    """Return the columns that repeat what the body says, so that it can be searched."""
+    capture = run.capture
+    return {
+        "experiment": run.experiment,
+        "status": run.status,
+        "name": run.name,
+        "user": run.user,
+        "started": run.started,
+        "ended": run.ended,
+        "parent": run.parent,
+        "code": (capture.commit or capture.code or "") if capture else "",
+        "beat": run.beat,
+        "archived": int(run.archived),
+        "body": encode(run),
+    }
 
 
 def _write_last(connection: Connection, upsert: Any, rows: builtins.list[dict[str, Any]]) -> None:
@@ -240,7 +392,7 @@ def _write_last(connection: Connection, upsert: Any, rows: builtins.list[dict[st
 
 
 def _no_run(connection: Connection, reference: str) -> NotFoundError:
-    query = select(schema.run.c.number).order_by(schema.run.c.number.desc()).limit(1)
+    query = select(_RUN.number).order_by(_RUN.number.desc()).limit(1)
     newest = connection.scalar(query)
     return NotFoundError(
         "there is no run",

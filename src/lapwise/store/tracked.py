@@ -283,6 +283,10 @@ class LoggedModels(Protocol):
         """Return artifacts by name; the last one written under a name wins."""
         ...
 
+    def holders(self, digest: Digest) -> tuple[str, ...]:
+        """Return the experiments of which a logged model names a blob."""
+        ...
+
     def of_run(self, run: str) -> tuple[tuple[str, int], ...]:
         """Return (id, step) of the logged models that a run gave, in order."""
         ...

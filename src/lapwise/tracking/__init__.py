@@ -6,31 +6,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lapwise.tracking.active import current_run, enter_run, leave_run
     from lapwise.tracking.capturing import capture
     from lapwise.tracking.comparison import compare
+    from lapwise.tracking.finding import FoundRuns, find_runs
     from lapwise.tracking.model import Columns, Comparison, Difference, Recovery, RunRow, Same
     from lapwise.tracking.recovery import recover
     from lapwise.tracking.run import ActiveRun
-    from lapwise.tracking.start import start_run
-    from lapwise.tracking.table import cells, choose_columns, headers, line, rows
+    from lapwise.tracking.start import join_run, start_run
+    from lapwise.tracking.table import cells, choose_columns, headers, line, rows, summary_rows
+    from lapwise.tracking.turning import Turned, package_changes, turned
 
 __all__ = [
     "ActiveRun",
     "Columns",
     "Comparison",
     "Difference",
+    "FoundRuns",
     "Recovery",
     "RunRow",
     "Same",
+    "Turned",
     "capture",
     "cells",
     "choose_columns",
     "compare",
+    "current_run",
+    "enter_run",
+    "find_runs",
     "headers",
+    "join_run",
+    "leave_run",
     "line",
+    "package_changes",
     "recover",
     "rows",
     "start_run",
+    "summary_rows",
+    "turned",
 ]
 
 _FILES = {
@@ -38,18 +51,28 @@ _FILES = {
     "Columns": "model",
     "Comparison": "model",
     "Difference": "model",
+    "FoundRuns": "finding",
     "Recovery": "model",
     "RunRow": "model",
     "Same": "model",
+    "Turned": "turning",
     "capture": "capturing",
     "cells": "table",
     "choose_columns": "table",
     "compare": "comparison",
+    "current_run": "active",
+    "enter_run": "active",
+    "find_runs": "finding",
     "headers": "table",
+    "join_run": "start",
+    "leave_run": "active",
     "line": "table",
+    "package_changes": "turning",
     "recover": "recovery",
     "rows": "table",
     "start_run": "start",
+    "summary_rows": "table",
+    "turned": "turning",
 }
 
 

@@ -11,10 +11,12 @@ import msgspec
 
 from lapwise.core.model import Param
 
-__all__ = ["Hardware", "read_hardware", "read_threads"]
+__all__ = ["Hardware", "read_blas", "read_hardware", "read_threads"]
 
 _THREAD_VARIABLES = (
     "BLIS_NUM_THREADS",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "CUDA_VISIBLE_DEVICES",
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -48,9 +50,12 @@ def read_threads() -> tuple[Param, ...]:
     """
     found = {name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ}
     params = [Param(name=name, value=value) for name, value in found.items()]
-    if "numpy" in sys.modules:
-        params += _pools()
-    return tuple(params)
+    return (*params, *_pools())
+
+
+def read_blas() -> tuple[Param, ...]:
+    """Return the libraries of linear algebra in memory: version, kernel, threads."""
+    return tuple(one for one in _pools() if one.name.startswith("blas."))
 
 
 def _pools() -> list[Param]:
@@ -59,7 +64,7 @@ def _pools() -> list[Param]:
     except ImportError:
         return []
     found: dict[str, str] = {}
-    for pool in threadpool_info():
+    for pool in threadpool_info() if "numpy" in sys.modules else ():
         kind = f"{pool.get('user_api')}.{pool.get('prefix')}"
         parts = (
             pool.get("version"),

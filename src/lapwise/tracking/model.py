@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from lapwise.core.model import Metric, Param, Record, Run, RunStatus, Scalar
+from lapwise.core.model import Metric, Param, Record, Run, RunStatus, Scalar, Tag
 
 __all__ = ["Columns", "Comparison", "Difference", "Package", "Recovery", "RunRow", "Same"]
 
 
 class Package(Record, frozen=True, kw_only=True):
-    """An installed distribution."""
+    """An installed distribution.
+
+    ``content`` is a digest of what was installed, by its own list of files; ``editable`` that it is
+    a folder of somebody's instead, whose content nobody lists. ``place`` is its metadata's folder.
+    """
 
     name: str
     version: str
+    content: str = ""
+    editable: bool = False
+    place: str = ""
 
 
 class RunRow(Record, frozen=True, kw_only=True):
@@ -33,6 +40,10 @@ class RunRow(Record, frozen=True, kw_only=True):
     data: tuple[str, ...]
     code: str
     flags: tuple[str, ...]
+    tags: tuple[Tag, ...] = ()
+    user: str = ""
+    started: int = 0
+    ended: int | None = None
 
 
 class Columns(Record, frozen=True, kw_only=True):
@@ -46,12 +57,15 @@ class Difference(Record, frozen=True, kw_only=True):
     """Something that is not equal in all the runs: one value a run, None where it has none.
 
     ``kind`` is ``param``, ``metric``, ``code``, ``data``, ``package``, ``seed``, ``environment``
-    or ``hardware``.
+    or ``hardware``. ``explains`` is the share of the variance of the comparison's metric that goes
+    with this, 0 to 1, corrected for how many values it has; None where it was not asked or cannot
+    be told.
     """
 
     kind: str
     name: str
     values: tuple[Scalar, ...]
+    explains: float | None = None
 
 
 class Same(Record, frozen=True, kw_only=True):
@@ -62,18 +76,25 @@ class Same(Record, frozen=True, kw_only=True):
 
 
 class Comparison(Record, frozen=True, kw_only=True):
-    """Runs beside each other: what differs, the likeliest causes first; the rest only counted."""
+    """Runs beside each other: what differs, the likeliest causes first; the rest only counted.
+
+    ``metric`` is what the causes are ranked by: how much of its variance they explain. It is empty
+    where there are too few runs to tell.
+    """
 
     runs: tuple[Run, ...]
     different: tuple[Difference, ...]
     same: tuple[Same, ...]
+    metric: str = ""
 
 
 class Recovery(Record, frozen=True, kw_only=True):
     """What was found in the log of a process that is no more, and what became of it.
 
     ``shipped`` says that all of it is in the store now; otherwise ``note`` says why not, and the
-    log is still there. ``damaged`` says that the last frame was torn and left out.
+    log is still there. ``waits`` says that it is for this store to take; what living processes or
+    other stores have to do with is only mentioned. ``damaged`` says that the last frame was torn
+    and left out. ``number`` is 0 where the store did not say it.
     """
 
     run: str
@@ -82,3 +103,5 @@ class Recovery(Record, frozen=True, kw_only=True):
     damaged: bool
     shipped: bool
     note: str = ""
+    number: int = 0
+    waits: bool = False

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lapwise.tracking.model import Package
 
-__all__ = ["installed_packages", "package_lines"]
+__all__ = ["installed_packages", "normalised", "package_lines"]
 
 _SEPARATORS = re.compile(r"[-_.]+")
 
@@ -26,23 +26,47 @@ def installed_packages(path: Sequence[str] | None = None) -> tuple[Package, ...]
     Args:
         path: folders to look in, the first to have a name wins; default ``sys.path``.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Package] = {}
     for folder in sys.path if path is None else path:
-        for name, version in _distributions(folder or "."):
-            found.setdefault(_SEPARATORS.sub("-", name).lower(), version)
-    return tuple(Package(name=name, version=found[name]) for name in sorted(found))
+        for raw, version, place in _distributions(folder or "."):
+            name = normalised(raw)
+            found.setdefault(name, Package(name=name, version=version, place=place))
+    return tuple(found[name] for name in sorted(found))
 
 
-def package_lines(packages: Sequence[Package]) -> str:
-    r"""Return ``name==version`` lines.
+def normalised(name: str) -> str:
+    """Return a distribution's name as all tools compare it (PEP 503).
 
-    >>> package_lines([Package(name="polars", version="2.1.0")])
-    'polars==2.1.0\n'
+    >>> normalised("Scikit_Learn")
+    'scikit-learn'
     """
-    return "".join(f"{package.name}=={package.version}\n" for package in packages)
+    return _SEPARATORS.sub("-", name).lower()
 
 
-def _distributions(folder: str) -> Iterator[tuple[str, str]]:
+def package_lines(
+    packages: Sequence[Package], pinned: Mapping[str, Sequence[str]] | None = None
+) -> str:
+    r"""Return a requirements file: ``name==version``, hashes of archives, digest of the content.
+
+    Args:
+        packages: what is installed.
+        pinned: SHA-256 of the archives that a lock allows, by ``name==version``.
+
+    >>> package_lines([Package(name="polars", version="2.1.0", content="5f")], {})
+    'polars==2.1.0 # blake3:5f\n'
+    """
+    lines = []
+    for package in packages:
+        line = f"{package.name}=={package.version}"
+        hashes = (pinned or {}).get(line, ())
+        line += "".join(f" --hash=sha256:{one}" for one in hashes)
+        if package.content or package.editable:
+            line += f" # {'editable' if package.editable else 'blake3:' + package.content}"
+        lines.append(line + "\n")
+    return "".join(lines)
+
+
+def _distributions(folder: str) -> Iterator[tuple[str, str, str]]:
     try:
         names = sorted(entry.name for entry in os.scandir(folder))
     except OSError:  # a zip, or a folder that is not there
@@ -51,12 +75,13 @@ def _distributions(folder: str) -> Iterator[tuple[str, str]]:
         stem, dot, kind = entry.rpartition(".")
         if not dot or kind not in {"dist-info", "egg-info"}:
             continue
+        place = f"{folder}/{entry}"
         name, dash, version = stem.partition("-")
         if kind == "dist-info" and dash:
-            yield name, version
+            yield name, version, place
         else:  # the older layout may leave the version to the file inside
             from importlib.metadata import PathDistribution  # slow to import, seldom needed
 
             metadata = PathDistribution(Path(folder, entry)).metadata
             if metadata["Name"] and metadata["Version"]:
-                yield metadata["Name"], metadata["Version"]
+                yield metadata["Name"], metadata["Version"], place

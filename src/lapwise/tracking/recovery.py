@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from lapwise.core.digest import digest_bytes
 from lapwise.core.errors import NotFoundError
-from lapwise.core.model import RunStatus
+from lapwise.core.model import Run, RunStatus
+from lapwise.core.protocols import Progress, SilentProgress, Task
 from lapwise.store.model import Store
+from lapwise.tracking.carry import read_begin
+from lapwise.tracking.deliver import SIGNALLED, deliver, is_away, may_end, open_run
 from lapwise.tracking.model import Recovery
-from lapwise.tracking.ship import deliver
-from lapwise.tracking.wal import Begin, End, LogReader
+from lapwise.tracking.spool import Spool
+from lapwise.tracking.upload import upload
+from lapwise.tracking.wal import (
+    ArtifactEntry,
+    Batch,
+    Begin,
+    End,
+    LogReader,
+    TagsEntry,
+    claimed,
+)
 
-__all__ = ["log_folder", "recover", "store_mark"]
+__all__ = ["log_folder", "recover", "spool_folder", "store_mark"]
 
 _CREDENTIALS = re.compile(r"://[^/@]*@")
+_ORDER = {"owner": 0, "resumed": 1, "joined": 2, "forked": 2}
 
 
 def log_folder(root: Path) -> Path:
@@ -29,97 +38,190 @@ def log_folder(root: Path) -> Path:
     return root / ".lapwise" / "wal"
 
 
+def spool_folder(root: Path) -> Path:
+    """Return where a project's files wait for a store far away: ``.lapwise/spool``."""
+    return root / ".lapwise" / "spool"
+
+
 def store_mark(url: str) -> str:
     """Return what names a store in a log; credentials are no part of it."""
     return digest_bytes(_CREDENTIALS.sub("://", url).encode())[:16]
 
 
-def recover(store: Store, root: Path) -> tuple[Recovery, ...]:
+def recover(
+    store: Store, root: Path, *, progress: Progress | None = None, all_stores: bool = False
+) -> tuple[Recovery, ...]:
     """Ship the logs under ``root`` whose writers are dead, end their runs, remove the files.
 
     Batches that arrived before are not counted again, however often this runs and whoever else
-    runs it at the same time. A run whose log has no end is ``crashed`` as of its last entry. Logs
-    of living writers and of other stores are left alone. A log that cannot be shipped stays, and
-    its ``note`` says why; nothing raises for it.
+    runs it at the same time. A run whose log has no end is ``crashed`` as of its last entry, or
+    ``killed`` when its process had been asked to end. Logs of living writers and of other stores
+    are left alone. A log that cannot be shipped stays, and its ``note`` says why; nothing raises
+    for it. Once the store does not answer, the rest is not tried.
+
+    Args:
+        store: where the runs belong.
+        root: the project's folder.
+        progress: where to show how many bytes are through.
+        all_stores: mention living logs and those of other stores as well.
 
     Returns:
-        One entry for each log of a dead writer.
+        One entry for each log of a dead writer; with ``all_stores`` for every log.
     """
     folder = log_folder(root)
     if not folder.is_dir():
         return ()
     for stale in folder.glob("*.new"):  # its writer died before the first frame was whole
-        with _claimed(stale) as claimed:
-            if claimed:
+        with claimed(stale) as ours:
+            if ours:
                 stale.unlink(missing_ok=True)
-    found = []
-    for path in sorted(folder.glob("*.wal")):
-        with _claimed(path) as claimed:
-            if claimed and (recovery := _recover_log(store, path)) is not None:
-                found.append(recovery)
+    # A run is made before those who joined it are shipped.
+    paths = sorted(folder.glob("*.wal"))
+    begun = [(path, begin) for path in paths if (begin := read_begin(path))]
+    begun.sort(key=lambda one: (_ORDER[one[1].role], one[0]))
+    total = sum(_size(path) for path, _ in begun)
+    task = (progress or SilentProgress()).task("shipping", total)
+    strange = {*paths} - {path for path, _ in begun}
+    found = [_left("", f"{path} cannot be read") for path in sorted(strange) if path.exists()]
+    away = ""
+    for path, begin in begun:
+        with claimed(path) as ours:
+            if not ours:
+                if all_stores and path.exists():
+                    found.append(_left(begin.run, "its process is alive; it ships this itself"))
+            elif begin.store != store_mark(store.url):
+                if all_stores:
+                    found.append(_left(begin.run, "it belongs to another store"))
+            elif away:
+                found.append(_left(begin.run, away, waits=True))
+            else:
+                one, is_gone = _Log(store, root, path, begin, task).ship()
+                away = one.note if is_gone and one else ""
+                found += [one] if one else []
+    task.done()
+    if not any(folder.glob("*.wal")):
+        Spool(spool_folder(root)).tidy()
     return tuple(found)
 
 
-@contextmanager
-def _claimed(path: Path) -> Iterator[bool]:
-    """Yield whether the log is ours now: its writer is gone and nobody else recovers it."""
+def _size(path: Path) -> int:
     try:
-        fd = os.open(path, os.O_RDONLY)
+        return path.stat().st_size
     except FileNotFoundError:
-        yield False
-        return
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Another process may have shipped and removed it before we had the lock.
-        claimed = os.fstat(fd).st_nlink > 0
-    except BlockingIOError:
-        claimed = False
-    try:
-        yield claimed
-    finally:
-        os.close(fd)
+        return 0
 
 
-def _recover_log(store: Store, path: Path) -> Recovery | None:
-    """Ship one log; None when it belongs to another store."""
-    reader = LogReader(path)
-    run, status, entries, note = "", None, 0, ""
-    ended = path.stat().st_mtime_ns // 1_000
-    finished: RunStatus = "crashed"
-    try:
-        while (batch := reader.next(rest=True)) is not None:
-            for entry in batch.entries:
-                if isinstance(entry, Begin):
-                    if entry.store != store_mark(store.url):
-                        return None
-                    run = entry.run
-                elif isinstance(entry, End):
-                    finished, ended = entry.status, entry.at
+def _left(run: str, note: str, *, waits: bool = False) -> Recovery:
+    return Recovery(
+        run=run, status=None, entries=0, damaged=False, shipped=False, note=note, waits=waits
+    )
+
+
+class _Log:
+    """One log on its way; its writer is gone, and nobody else has it."""
+
+    def __init__(self, store: Store, root: Path, path: Path, begin: Begin, task: Task) -> None:
+        self._store = store
+        self._spool = Spool(spool_folder(root))
+        self._path = path
+        self._begin = begin
+        self._task = task
+        self._entries = 0
+        self._end: End | None = None
+        self._ended = path.stat().st_mtime_ns // 1_000
+        self._signalled = False
+        self._notes: list[str] = []
+
+    def ship(self) -> tuple[Recovery | None, bool]:
+        """Ship it; return what to say of it, and whether the store did not answer."""
+        reader = LogReader(self._path)
+        try:
+            run = self._ship(reader)
+        except NotFoundError as error:
+            if not self._entries:  # its writer died before the store had the run
+                self._path.unlink(missing_ok=True)
+                return None, False
+            return self._waits(reader, f"{error.thing} in this store"), False
+        except msgspec.ValidationError:
+            return self._waits(reader, "the log is of a newer Lapwise"), False
+        except Exception as error:  # noqa: BLE001 - whatever ails the store, the log is safe
+            return self._waits(reader, f"{type(error).__name__}: {error}"), is_away(error)
+        finally:
+            reader.close()
+        recovery = Recovery(
+            run=self._begin.run,
+            number=run.number,
+            status=run.status,
+            entries=self._entries,
+            damaged=reader.damaged,
+            shipped=True,
+            note="; ".join(self._notes),
+        )
+        return recovery, False
+
+    def _ship(self, reader: LogReader) -> Run:
+        runs, begin, log = self._store.runs, self._begin, self._path.stem
+        open_run(runs, begin, log)
+        self._bring_capture()
+        while True:
+            before = reader.offset
+            batch = reader.next(rest=True)
+            if batch is None:
+                break
+            self._deliver(batch)
+            self._task.advance(reader.offset - before)
+        if may_end(runs, begin, log):
+            silent: RunStatus = "killed" if self._signalled else "crashed"
+            end = self._end or End(silent, self._ended)
+            run = runs.finish(begin.run, end.status, end.at)
+        else:
+            run = runs.get(begin.run)
+        self._path.unlink(missing_ok=True)
+        return run
+
+    def _deliver(self, batch: Batch) -> None:
+        spooled: list[ArtifactEntry] = []
+        others = []
+        for entry in batch.entries:
+            match entry:
+                case Begin():
+                    continue
+                case End():
+                    self._end = entry
+                    continue
+                case TagsEntry(values=values) if SIGNALLED in values:
+                    self._signalled = True
+            self._entries += 1
+            if isinstance(entry, ArtifactEntry) and entry.spooled:
+                spooled.append(entry)
+            else:
+                others.append(entry)
+        key = f"{self._path.stem}:{batch.number}"
+        run, runs = self._begin.run, self._store.runs
+        self._notes += deliver(runs, run, key, others)
+        if spooled:
+            self._notes += upload(
+                runs, self._store.blobs, self._spool, run, f"{key}:files", spooled
+            )
+
+    def _bring_capture(self) -> None:
+        capture = self._begin.record and self._begin.record.capture
+        for digest in (capture.patch, capture.packages) if capture else ():
+            if digest is not None:
+                try:
+                    self._spool.bring(digest, self._store.blobs)
+                except NotFoundError:
+                    self._notes.append("the patch or the list of packages is gone")
                 else:
-                    entries += 1
-            note = "; ".join(
-                deliver(store.runs, run, f"{path.stem}:{batch.number}", batch.entries)
-            ) or note  # fmt: skip
-        if run:
-            status = store.runs.finish(run, finished, ended).status
-        path.unlink(missing_ok=True)
-    except NotFoundError as error:
-        if not entries:  # its writer died before the store had the run
-            path.unlink(missing_ok=True)
-            return None
-        return _waiting(reader, run, entries, f"{error.thing} in this store")
-    except msgspec.ValidationError:
-        return _waiting(reader, run, entries, "the log is of a newer Lapwise")
-    except Exception as error:  # noqa: BLE001 - whatever ails the store, the log is safe
-        return _waiting(reader, run, entries, f"{type(error).__name__}: {error}")
-    finally:
-        reader.close()
-    return Recovery(
-        run=run, status=status, entries=entries, damaged=reader.damaged, shipped=True, note=note
-    )
+                    self._spool.forget(digest)
 
-
-def _waiting(reader: LogReader, run: str, entries: int, note: str) -> Recovery:
-    return Recovery(
-        run=run, status=None, entries=entries, damaged=reader.damaged, shipped=False, note=note
-    )
+    def _waits(self, reader: LogReader, note: str) -> Recovery:
+        return Recovery(
+            run=self._begin.run,
+            status=None,
+            entries=self._entries,
+            damaged=reader.damaged,
+            shipped=False,
+            note=note,
+            waits=True,
+        )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
 from lapwise.core.clock import MachineClock
 from lapwise.core.ids import label
-from lapwise.core.model import Metric, Param, Run, Scalar
+from lapwise.core.model import Metric, Param, Run, Scalar, Tag
+from lapwise.core.tracked import RunSummary
 from lapwise.store.model import Store
 from lapwise.tracking.comparison import dataset_label
 from lapwise.tracking.model import Columns, RunRow
 
-__all__ = ["cells", "choose_columns", "headers", "line", "rows"]
+__all__ = ["cells", "choose_columns", "headers", "line", "rows", "summary_rows"]
 
 GAP = 2
 TEXT = 16
@@ -27,30 +28,48 @@ def rows(store: Store, runs: Sequence[Run], *, now: int | None = None) -> tuple[
         runs: as ``store.runs.list`` returned them.
         now: microseconds since 1970, for ``age``; default: this computer's clock.
     """
-    at = MachineClock().timestamp() if now is None else now
     ids = [run.id for run in runs]
     params = store.runs.params(ids)
     metrics = store.runs.metrics(ids)
-    captures = [run.capture for run in runs if run.capture]
+    found = [RunSummary(run=run, params=params[run.id], metrics=metrics[run.id]) for run in runs]
+    return summary_rows(store, found, now=now)
+
+
+def summary_rows(
+    store: Store, found: Sequence[RunSummary], *, now: int | None = None
+) -> tuple[RunRow, ...]:
+    """Return what a table shows of runs that a search found, in the order given.
+
+    Args:
+        store: where the runs are.
+        found: as ``store.runs.search`` returned them.
+        now: as of :func:`rows`.
+    """
+    at = MachineClock().timestamp() if now is None else now
+    captures = [one.run.capture for one in found if one.run.capture]
     digests = {part.digest for capture in captures for part in capture.datasets}
     versions = {digest: dataset_label(store.datasets, digest) for digest in digests}
-    return tuple(
-        RunRow(
-            run=run.id,
-            number=run.number,
-            experiment=run.experiment,
-            name=run.name,
-            status=run.status,
-            age=max(0, at - run.started) / 1_000_000,
-            metrics=metrics[run.id],
-            params=params[run.id],
-            data=tuple(versions[part.digest] for part in run.capture.datasets)
-            if run.capture
-            else (),
-            code=_code(run),
-            flags=run.capture.flags if run.capture else (),
-        )
-        for run in runs
+    return tuple(_row(one, at, versions) for one in found)
+
+
+def _row(one: RunSummary, at: int, versions: Mapping[str, str]) -> RunRow:
+    run = one.run
+    return RunRow(
+        run=run.id,
+        number=run.number,
+        experiment=run.experiment,
+        name=run.name,
+        status=run.status,
+        age=max(0, at - run.started) / 1_000_000,
+        metrics=one.metrics,
+        params=one.params,
+        data=tuple(versions[part.digest] for part in run.capture.datasets) if run.capture else (),
+        code=_code(run),
+        flags=run.capture.flags if run.capture else (),
+        tags=one.tags,
+        user=run.user,
+        started=run.started,
+        ended=run.ended,
     )
 
 
@@ -72,9 +91,10 @@ def line(row: RunRow, columns: Columns | None = None) -> str:
     tail += [row.status] if row.status != "finished" else []
     tail += [f"({', '.join(row.flags)})"] if row.flags else []
     if columns is not None:
+        shown = _Texts(row)
         pairs = [
-            *((name, _metric(row, name)) for name in columns.metrics),
-            *((name, _param(row, name)) for name in columns.params),
+            *((name, shown.metrics.get(name, "")) for name in columns.metrics),
+            *((name, shown.params.get(name, "")) for name in columns.params),
         ]
         return "  ".join([*head, *(f"{name}={value}" for name, value in pairs if value), *tail])
     room = 80 - len("  ".join([*head, *tail]))
@@ -87,7 +107,7 @@ def line(row: RunRow, columns: Columns | None = None) -> str:
     return "  ".join([*head, *middle, *tail])
 
 
-def choose_columns(listed: Sequence[RunRow], width: int = 80) -> Columns:
+def choose_columns(listed: Sequence[RunRow], width: int = 80, *, extra: int = 0) -> Columns:
     """Return the metrics and parameters that fit beside the fixed columns.
 
     Those that differ between the listed runs come first, metrics and parameters in turns, the
@@ -96,27 +116,26 @@ def choose_columns(listed: Sequence[RunRow], width: int = 80) -> Columns:
     Args:
         listed: the rows of the table.
         width: characters of a line, columns two apart.
+        extra: characters that the table's owner needs for columns of its own.
     """
     none = Columns(metrics=(), params=())
-    room = width + GAP - sum(size + GAP for size in _widths(listed, none))
-    metrics = _ranked(listed, "metrics")
-    params = _ranked(listed, "params")
+    room = width - extra + GAP - sum(size + GAP for size in _widths(listed, none))
+    metrics = _ranked([{one.name: one.value for one in row.metrics} for row in listed])
+    params = _ranked([{one.name: one.value for one in row.params} for row in listed])
     turns = [
         pair
         for differing in (True, False)
         for pairs in zip_longest(
-            [("metrics", name) for name, differs in metrics if differs is differing],
-            [("params", name) for name, differs in params if differs is differing],
+            [("metrics", name, size) for name, differs, size in metrics if differs is differing],
+            [("params", name, size) for name, differs, size in params if differs is differing],
         )
         for pair in pairs
         if pair is not None
     ]
     chosen: dict[str, list[str]] = {"metrics": [], "params": []}
-    for kind, name in turns:
-        value = _metric if kind == "metrics" else _param
-        size = max(len(name), *(len(value(row, name)) for row in listed)) + GAP
-        if size <= room:
-            room -= size
+    for kind, name, size in turns:
+        if size + GAP <= room:
+            room -= size + GAP
             chosen[kind].append(name)
     return Columns(metrics=tuple(chosen["metrics"]), params=tuple(chosen["params"]))
 
@@ -135,14 +154,27 @@ def cells(listed: Sequence[RunRow], columns: Columns) -> tuple[tuple[str, ...], 
     shown = headers(listed, columns)
     table = []
     for row in listed:
+        found = _Texts(row, columns)
         texts = [f"{row.number:03d}", row.status, _age(row.age)]
-        texts += [_metric(row, name) for name in columns.metrics]
-        texts += [_param(row, name) for name in columns.params]
-        fixed = len(texts)
+        texts += [found.metrics.get(name, "") for name in columns.metrics]
+        texts += [found.params.get(name, "") for name in columns.params]
         last = {"data": _data(row), "code": row.code, "flags": " ".join(row.flags)}
-        texts += [last[name] for name in shown[fixed:]]
+        texts += [last[name] for name in shown[len(texts) :]]
         table.append(tuple(texts))
     return tuple(table)
+
+
+class _Texts:
+    """What a row's values look like, by name; only the chosen ones where columns are given."""
+
+    def __init__(self, row: RunRow, columns: Columns | None = None) -> None:
+        self.metrics = _texts(row.metrics, None if columns is None else columns.metrics)
+        self.params = _texts(row.params, None if columns is None else columns.params)
+
+
+def _texts(named: Iterable[Metric | Param | Tag], chosen: Sequence[str] | None) -> dict[str, str]:
+    wanted = None if chosen is None else set(chosen)
+    return {one.name: _text(one.value) for one in named if wanted is None or one.name in wanted}
 
 
 def _widths(listed: Sequence[RunRow], columns: Columns) -> list[int]:
@@ -150,39 +182,25 @@ def _widths(listed: Sequence[RunRow], columns: Columns) -> list[int]:
     return [max(len(text) for text in column) for column in zip(*table, strict=True)]
 
 
-def _ranked(listed: Sequence[RunRow], kind: str) -> list[tuple[str, bool]]:
-    """Return names with whether they differ, those that most rows have first."""
-    values: dict[str, list[str]] = {}
+def _ranked(listed: Sequence[Mapping[str, Scalar]]) -> list[tuple[str, bool, int]]:
+    """Return names with whether they differ and how wide they are, what most rows have first."""
+    values: dict[str, list[Scalar]] = {}
     for row in listed:
-        for one in row.metrics if kind == "metrics" else row.params:
-            values.setdefault(one.name, []).append(repr(one.value))
-    ranked = sorted(values, key=lambda name: -len(values[name]))
-    return [
-        (name, len(set(values[name])) > 1 or len(values[name]) < len(listed)) for name in ranked
-    ]
+        for name, value in row.items():
+            values.setdefault(name, []).append(value)
+    ranked = []
+    for name in sorted(values, key=lambda name: -len(values[name])):
+        found = values[name]
+        differs = len(found) < len(listed) or len(set(map(repr, found))) > 1
+        ranked.append((name, differs, max(len(name), *(len(_text(one)) for one in found))))
+    return ranked
 
 
 def _in_turns(row: RunRow) -> list[tuple[str, str]]:
     """Return names and texts, metrics and parameters in turns."""
-    metrics = [(one.name, _text(one.value)) for one in row.metrics]
-    params = [(one.name, _text(one.value)) for one in row.params]
-    pairs = zip_longest(metrics, params)
+    found = _Texts(row)
+    pairs = zip_longest(found.metrics.items(), found.params.items())
     return [one for pair in pairs for one in pair if one is not None]
-
-
-def _metric(row: RunRow, name: str) -> str:
-    return _find(row.metrics, name)
-
-
-def _param(row: RunRow, name: str) -> str:
-    return _find(row.params, name)
-
-
-def _find(named: Sequence[Metric] | Sequence[Param], name: str) -> str:
-    for one in named:
-        if one.name == name:
-            return _text(one.value)
-    return ""
 
 
 def _text(value: Scalar) -> str:

@@ -22,14 +22,15 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from lapwise.core.errors import StorageFullError, TrackingError
 from lapwise.core.ids import new_id
-from lapwise.core.model import RunStatus, Scalar
+from lapwise.core.model import Capture, Run, RunStatus, Scalar
 from lapwise.store.frames import append_frame, read_frames
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "ArtifactEntry",
     "Batch",
     "Begin",
+    "CaptureEntry",
     "Cut",
     "End",
     "Entry",
@@ -44,7 +46,10 @@ __all__ = [
     "LogWriter",
     "MetricsEntry",
     "ParamsEntry",
+    "Role",
     "TagsEntry",
+    "add_cut",
+    "claimed",
     "encode",
 ]
 
@@ -52,12 +57,22 @@ BATCH_BYTES = 256 * 1024
 """A batch is closed once it holds so many bytes: about 7,000 single metrics."""
 
 
+Role: TypeAlias = Literal["owner", "resumed", "joined", "forked"]
+"""Who writes a log: who started the run, who opened it again (these two end it), another process,
+or a forked child, whose parent carries its log."""
+
+
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag=0):
-    """The first frame: whose log this is. ``store`` is the digest of the store's address."""
+    """The first frame: whose log this is. ``store`` is the digest of the store's address.
+
+    ``record`` is there when the run may not be in the store yet: whoever ships the log makes it.
+    """
 
     run: str
     store: str
     at: int
+    role: Role = "owner"
+    record: Run | None = None
 
 
 class MetricsEntry(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -81,11 +96,12 @@ class TagsEntry(msgspec.Struct, frozen=True, array_like=True, tag=3):
 
 
 class ArtifactEntry(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """A file whose bytes are in the blob store already."""
+    """A file whose bytes are in the blob store already, or ``spooled``: on this disk for now."""
 
     name: str
     digest: str
     size: int
+    spooled: bool = False
 
 
 class Cut(msgspec.Struct, frozen=True, array_like=True, tag=5):
@@ -99,7 +115,15 @@ class End(msgspec.Struct, frozen=True, array_like=True, tag=6):
     at: int
 
 
-Entry: TypeAlias = Begin | MetricsEntry | ParamsEntry | TagsEntry | ArtifactEntry | Cut | End
+class CaptureEntry(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """What it takes to repeat the run, known better than at its start."""
+
+    capture: Capture
+
+
+Entry: TypeAlias = (
+    Begin | MetricsEntry | ParamsEntry | TagsEntry | ArtifactEntry | Cut | End | CaptureEntry
+)
 
 encode = msgspec.msgpack.Encoder().encode
 """Encodes one entry."""
@@ -153,8 +177,23 @@ class LogWriter:
     @property
     def size(self) -> int:
         """The bytes written so far, whole frames only."""
-        with self._lock:
+        with self._held():
             return os.fstat(self._fd).st_size
+
+    @contextmanager
+    def _held(self) -> Iterator[bool]:
+        """Hold the lock, or do without once the log is sealed; yield which it is.
+
+        A signal handler seals a log whose lock the interrupted code below it may hold for good.
+        """
+        while not (held := self._lock.acquire(timeout=0.05)):
+            if self._sealed:
+                break
+        try:
+            yield held
+        finally:
+            if held:
+                self._lock.release()
 
     def append(self, payload: bytes) -> None:
         """Hand one encoded entry to the operating system; it outlives this process from here on.
@@ -166,11 +205,7 @@ class LogWriter:
         """
         with self._lock:
             if self._sealed:
-                raise TrackingError(
-                    "the run has ended",
-                    expected="logging before end(), or inside the `with` block",
-                    fix="start another run",
-                )
+                raise _ended()
             append_frame(self._fd, payload)
 
     def write(self, entry: Entry) -> None:
@@ -178,11 +213,16 @@ class LogWriter:
         self.append(encode(entry))
 
     def cut(self) -> None:
-        """End the batch here; raises OSError when there is no room even for that."""
-        self.append(_CUT)
+        """End the batch here; as :meth:`append`."""
+        with self._held() as held:
+            if not held:
+                raise _ended()
+            self.append(_CUT)
 
     def seal(self, end: End) -> None:
         """Append the last entry and take no more; a full disk loses only this entry."""
+        if self._sealed:
+            return
         with self._lock:
             if not self._sealed:
                 with contextlib.suppress(OSError):
@@ -191,7 +231,57 @@ class LogWriter:
 
     def close(self) -> None:
         """Let go of the file and its lock; whoever recovers may have it then."""
+        # Closing alone would leave the lock to a process that was forked meanwhile.
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
         os.close(self._fd)
+
+    def forget(self) -> None:
+        """In a process that was just forked: leave file and lock to the parent."""
+        with contextlib.suppress(OSError):
+            os.close(self._fd)
+
+
+def _ended() -> TrackingError:
+    return TrackingError(
+        "the run has ended",
+        expected="logging before end(), or inside the `with` block",
+        fix="start another run, or open this one again: start_run(..., resume=...)",
+    )
+
+
+def add_cut(path: Path) -> None:
+    """End the batch of a log that another process writes; its appends and this one never mix.
+
+    Raises:
+        OSError: no room.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        append_frame(fd, _CUT)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Yield whether a log is ours now: its writer is gone and nobody else recovers it."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Another process may have shipped and removed it before we had the lock.
+        ours = os.fstat(fd).st_nlink > 0
+    except BlockingIOError:
+        ours = False
+    try:
+        yield ours
+    finally:
+        if ours:
+            fcntl.flock(fd, fcntl.LOCK_UN)
+        os.close(fd)
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -210,6 +300,10 @@ class LogReader:
         self.damaged = False
         self._number = 0
         self._fd = os.open(path, os.O_RDONLY)
+
+    def first(self) -> Entry | None:
+        """Return the first entry and stay where we are; None in an empty log."""
+        return next((entry for entry, _ in self._frames(None)), None)
 
     def next(self, *, upto: int | None = None, rest: bool = False) -> Batch | None:
         """Return the next batch and move past it, or None when there is no complete one.

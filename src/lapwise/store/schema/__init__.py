@@ -17,7 +17,13 @@ from lapwise.store.schema.live import (
     rollout,
 )
 from lapwise.store.schema.metadata import metadata
-from lapwise.store.schema.models import approval, audit, model_version, registered_model
+from lapwise.store.schema.models import (
+    approval,
+    audit,
+    model_version,
+    registered_model,
+    version_blob,
+)
 from lapwise.store.schema.tracking import (
     artifact,
     batch,
@@ -32,6 +38,7 @@ from lapwise.store.schema.tracking import (
     metric_latest,
     param,
     run,
+    run_blob,
     run_input,
     run_output,
     tag,
@@ -69,11 +76,13 @@ __all__ = [
     "registered_model",
     "rollout",
     "run",
+    "run_blob",
     "run_input",
     "run_output",
     "step_result",
     "tag",
     "token",
+    "version_blob",
     "webhook",
 ]
 

@@ -16,7 +16,7 @@ from sqlalchemy import (
 
 from lapwise.store.schema.metadata import metadata
 
-__all__ = ["approval", "audit", "model_version", "registered_model"]
+__all__ = ["approval", "audit", "model_version", "registered_model", "version_blob"]
 
 registered_model = Table(
     "registered_model",
@@ -41,6 +41,8 @@ model_version = Table(
     Column("marks", Text, nullable=False),
     Column("governed", Integer, nullable=False, server_default="1"),
     Column("description", Text, nullable=False, server_default=""),
+    Column("source", Text, nullable=False, server_default=""),
+    Column("created", BigInteger, nullable=False, server_default="0"),
     Column("updated", BigInteger),
     Column("body", Text, nullable=False),
     UniqueConstraint("model", "number", name="uq_model_version_number"),
@@ -52,6 +54,14 @@ model_version = Table(
         sqlite_where=text("stage = 'production' AND governed = 1"),
         postgresql_where=text("stage = 'production' AND governed = 1"),
     ),
+)
+
+# Every digest that a version's record holds: whose blobs those are is asked at each download.
+version_blob = Table(
+    "version_blob",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("version", Text, ForeignKey("model_version.id"), primary_key=True),
 )
 
 approval = Table(

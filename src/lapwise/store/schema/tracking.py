@@ -30,6 +30,7 @@ __all__ = [
     "metric_latest",
     "param",
     "run",
+    "run_blob",
     "run_input",
     "run_output",
     "tag",
@@ -71,6 +72,7 @@ param = Table(
     Column("run", Integer, ForeignKey("run.number"), primary_key=True),
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+    Column("text", Text, nullable=False, server_default=""),  # the value as people read it
     Column("number", Double),  # the value, where it is or reads like a finite number
     Index("ix_param_name", "name", "number"),
 )
@@ -90,8 +92,17 @@ run_input = Table(
     Column("name", Text, primary_key=True),
     Column("digest", Text, primary_key=True),
     Column("position", Integer, nullable=False),
+    Column("context", Text, nullable=False, server_default=""),  # what it was used for
     Column("body", Text, nullable=False),
     Index("ix_run_input_name", "name", "digest"),
+)
+
+# Blobs that a run's capture names; those of artifacts stand in `artifact`.
+run_blob = Table(
+    "run_blob",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("run", Integer, ForeignKey("run.number"), primary_key=True),
 )
 
 artifact = Table(
@@ -117,18 +128,23 @@ metric_key = Table(
     Column("name", Text, nullable=False, unique=True),
 )
 
-# One row for each metric of each call to `log`: points packed as int64 steps, int64 times and
-# float64 values. A million points are a few rows of 24 bytes a point, and NaN stays NaN.
+# Points of a metric, packed as int64 steps, int64 times and float64 values: 24 bytes a point, and
+# NaN stays NaN. Small ones are joined while they come, so a million points are a few hundred rows
+# however they were logged. `low` and `high` bound the steps.
 metric_chunk = Table(
     "metric_chunk",
     metadata,
     Column("id", Sequence, primary_key=True),
     Column("run", Integer, ForeignKey("run.number"), nullable=False),
     Column("key", Integer, ForeignKey("metric_key.id"), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("low", BigInteger, nullable=False),
+    Column("high", BigInteger, nullable=False),
+    # The least and the greatest of every few points, for charts. It stands before the points: what
+    # is behind a long value is slow to reach in SQLite.
+    Column("thin", LargeBinary),
     Column("points", LargeBinary, nullable=False),
-    Column("count", Integer, nullable=False, server_default="0"),
-    Column("thin", LargeBinary),  # the least and the greatest of every few points, for charts
-    Index("ix_metric_chunk_run", "run", "key", "id"),
+    Index("ix_metric_chunk_run", "run", "key", "id", "count", "low", "high"),
 )
 
 metric_latest = Table(
@@ -163,6 +179,7 @@ logged_param = Table(
     Column("model", Text, ForeignKey("logged_model.id"), primary_key=True),
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+    Column("text", Text, nullable=False, server_default=""),
     Column("number", Double),
 )
 

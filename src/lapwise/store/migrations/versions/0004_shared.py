@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ from alembic import op
 revision = "0004"
 down_revision = "0003"
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _SEQUENCE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
@@ -52,14 +55,20 @@ def _runs() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("digest", sa.Text, primary_key=True),
         sa.Column("position", sa.Integer, nullable=False),
+        _text("context"),
         sa.Column("body", sa.Text, nullable=False),
     )
     op.create_index("ix_run_input_name", "run_input", ["name", "digest"])
+    op.create_table(
+        "run_blob",
+        sa.Column("digest", sa.Text, primary_key=True),
+        sa.Column("run", sa.Integer, sa.ForeignKey("run.number"), primary_key=True),
+    )
+    op.add_column("param", _text("text"))
     op.add_column("param", sa.Column("number", sa.Double))
     op.create_index("ix_param_name", "param", ["name", "number"])
     op.create_index("ix_artifact_digest", "artifact", ["digest"])
-    op.add_column("metric_chunk", _flag("count", 0))
-    op.add_column("metric_chunk", sa.Column("thin", sa.LargeBinary))
+    _chunks()
     op.create_index("ix_metric_latest_value", "metric_latest", ["key", "value", "run"])
     op.create_table(
         "label",
@@ -79,6 +88,8 @@ def _models() -> None:
     )
     op.add_column("model_version", _flag("governed", 1))
     op.add_column("model_version", _text("description"))
+    op.add_column("model_version", _text("source"))
+    op.add_column("model_version", _number("created"))
     op.add_column("model_version", sa.Column("updated", sa.BigInteger))
     op.drop_index("uq_model_version_production", "model_version")
     alone = sa.text("stage = 'production' AND governed = 1")
@@ -89,6 +100,11 @@ def _models() -> None:
         unique=True,
         sqlite_where=alone,
         postgresql_where=alone,
+    )
+    op.create_table(
+        "version_blob",
+        sa.Column("digest", sa.Text, primary_key=True),
+        sa.Column("version", sa.Text, sa.ForeignKey("model_version.id"), primary_key=True),
     )
 
 
@@ -110,6 +126,7 @@ def _logged_models() -> None:
         _model(),
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
+        _text("text"),
         sa.Column("number", sa.Double),
     )
     op.create_table(
@@ -197,6 +214,15 @@ def _fill_runs() -> None:
                 "code": capture.get("commit") or capture.get("code") or "",
             },
         )
+        for name in ("patch", "packages", "environment", "split", "frame", "code"):
+            if capture.get(name):
+                connection.execute(
+                    sa.text(
+                        "INSERT INTO run_blob (digest, run) VALUES (:digest, :run)"
+                        " ON CONFLICT DO NOTHING"
+                    ),
+                    {"digest": capture[name], "run": number},
+                )
         for position, part in enumerate(capture.get("datasets") or ()):
             connection.execute(
                 sa.text(
@@ -219,24 +245,61 @@ def _fill_runs() -> None:
             ),
             {"number": number, "name": name, "created": min(started), "updated": max(started)},
         )
-    connection.execute(sa.text("UPDATE metric_chunk SET count = length(points) / 24"))
+
+
+def _chunks() -> None:
+    """Make the table anew: the order of its columns matters to SQLite."""
+    connection = op.get_bind()
+    op.drop_index("ix_metric_chunk_run", "metric_chunk")
+    op.rename_table("metric_chunk", "metric_chunk_before")
+    chunk = op.create_table(
+        "metric_chunk",
+        sa.Column("id", _SEQUENCE, primary_key=True),
+        sa.Column("run", sa.Integer, sa.ForeignKey("run.number"), nullable=False),
+        sa.Column("key", sa.Integer, sa.ForeignKey("metric_key.id"), nullable=False),
+        sa.Column("count", sa.Integer, nullable=False),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("low", "high")),
+        sa.Column("thin", sa.LargeBinary),
+        sa.Column("points", sa.LargeBinary, nullable=False),
+    )
+    for (id_,) in _rows("SELECT id FROM metric_chunk_before ORDER BY id"):
+        old = connection.execute(
+            sa.text('SELECT run, "key", points FROM metric_chunk_before WHERE id = :id'),
+            {"id": id_},
+        ).one()
+        points = bytes(old.points)
+        steps = struct.unpack_from(f"<{len(points) // 24}q", points)
+        row = {"run": old.run, "key": old.key, "points": points, "count": len(steps)}
+        connection.execute(chunk.insert().values(low=min(steps), high=max(steps), **row))
+    op.drop_table("metric_chunk_before")
+    op.create_index(
+        "ix_metric_chunk_run", "metric_chunk", ["run", "key", "id", "count", "low", "high"]
+    )
 
 
 def _fill_params() -> None:
     connection = op.get_bind()
     for run, name, value in _rows("SELECT run, name, value FROM param"):
-        number = json.loads(value)
-        if isinstance(number, str):
-            try:
-                number = float(number)
-            except ValueError:
-                continue
-        if isinstance(number, bool | dict) or number is None or not abs(number) < float("inf"):
-            continue
+        plain = json.loads(value)
+        if isinstance(plain, dict):
+            plain = float(plain["$float"])
+        text = str(plain).replace("\0", "\N{REPLACEMENT CHARACTER}")
         connection.execute(
-            sa.text("UPDATE param SET number = :number WHERE run = :run AND name = :name"),
-            {"number": float(number), "run": run, "name": name},
+            sa.text(
+                "UPDATE param SET text = :text, number = :number WHERE run = :run AND name = :name"
+            ),
+            {"text": text, "number": _finite(plain), "run": run, "name": name},
         )
+
+
+def _finite(value: Any) -> float | None:
+    if value is None or isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) < float("inf") else None
 
 
 def _fill_models() -> None:
@@ -252,9 +315,14 @@ def _fill_models() -> None:
         row["updated"] = version["created"]
         row["governed"] |= governed
         connection.execute(
-            sa.text("UPDATE model_version SET updated = :at WHERE id = :id"),
+            sa.text("UPDATE model_version SET created = :at, updated = :at WHERE id = :id"),
             {"at": version["created"], "id": id_},
         )
+        for digest in sorted(set(_DIGEST.findall(body))):
+            connection.execute(
+                sa.text("INSERT INTO version_blob (version, digest) VALUES (:id, :digest)"),
+                {"id": id_, "digest": digest},
+            )
     for row in kept.values():
         connection.execute(
             sa.text(

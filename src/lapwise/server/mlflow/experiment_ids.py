@@ -1,0 +1,93 @@
+"""Which experiment an MLflow id means: its number, except that ``0`` is the one named Default.
+
+MLflow's clients take the experiment ``0`` for granted. It is made when a client first needs it.
+"""
+
+from __future__ import annotations
+
+from lapwise.core.errors import ConflictError, NotFoundError
+from lapwise.core.tracked import Experiment
+from lapwise.server.mlflow.endpoint import Visit
+from lapwise.server.mlflow.failures import Refusal
+
+__all__ = ["DEFAULT", "Ids", "by_id", "by_name", "id_of", "need_active"]
+
+DEFAULT = "Default"
+_ZERO = "0"
+
+
+def id_of(experiment: Experiment) -> str:
+    """Return the id that MLflow shows of an experiment."""
+    return _ZERO if experiment.name == DEFAULT else str(experiment.number)
+
+
+def by_id(visit: Visit, id: str) -> Experiment:
+    """Return the experiment of an id, archived ones too; refused if there is none."""
+    if id == _ZERO:
+        return _default(visit)
+    number = id.lstrip("0")
+    if not number.isascii() or not number.isdecimal() or len(number) > 9:
+        raise _unknown(id)
+    try:
+        found = visit.store.experiments.get(number)
+    except NotFoundError:
+        raise _unknown(id) from None
+    if found.number != int(number):  # one that is only called so
+        raise _unknown(id)
+    return found
+
+
+def by_name(visit: Visit, name: str) -> Experiment | None:
+    """Return the experiment of a name, archived ones too, or None."""
+    if name == DEFAULT:
+        return _default(visit)
+    try:
+        found = visit.store.experiments.get(name)
+    except NotFoundError:
+        return None
+    if found.name == name:
+        return found
+    # A name that is the number of another, which the store takes it for.
+    page = visit.store.experiments.search(f"name = '{name}'", archived=None, limit=1)
+    return page.items[0] if page.items else None
+
+
+def need_active(experiment: Experiment) -> None:
+    """Refuse to add to a deleted experiment."""
+    if experiment.archived:
+        raise Refusal(
+            f"The experiment {id_of(experiment)} must be in the 'active' state. "
+            "Current state is deleted."
+        )
+
+
+class Ids:
+    """The ids of experiments by name, each asked for once."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._known: dict[str, str] = {}
+
+    def of(self, name: str) -> str:
+        """Return the id of the experiment that is named so."""
+        if name not in self._known:
+            found = by_name(self._visit, name)
+            self._known[name] = "" if found is None else id_of(found)
+        return self._known[name]
+
+
+def _default(visit: Visit) -> Experiment:
+    experiments = visit.store.experiments
+    try:
+        return experiments.get(DEFAULT)
+    except NotFoundError:
+        pass
+    try:
+        return experiments.create(DEFAULT, at=visit.now())
+    except ConflictError:  # somebody made it meanwhile
+        return experiments.get(DEFAULT)
+
+
+def _unknown(id: str) -> Refusal:
+    shown = id[:64] if id.isprintable() else "given"
+    return Refusal(f"No Experiment with id={shown} exists", "RESOURCE_DOES_NOT_EXIST")

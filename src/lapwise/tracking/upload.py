@@ -1,0 +1,117 @@
+"""Brings spooled files to the store in a thread of their own, so that numbers never wait for files."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from lapwise.core.errors import NotFoundError
+from lapwise.core.model import Artifact
+from lapwise.store.blobs import Blobs
+from lapwise.store.model import Runs
+from lapwise.tracking.spool import Spool
+from lapwise.tracking.wal import ArtifactEntry
+
+__all__ = ["Uploader", "upload"]
+
+PAUSES = (0.2, 1.0, 5.0, 15.0)
+"""Seconds between attempts while the store does not take a file; the last one is repeated."""
+
+
+def upload(
+    runs: Runs, blobs: Blobs, spool: Spool, run: str, key: str, entries: Sequence[ArtifactEntry]
+) -> list[str]:
+    """Bring files to the store, then log them under an idempotency key, then let go of them.
+
+    Returns:
+        One sentence for each file that is nowhere any more.
+
+    Raises:
+        Exception: whatever the store raises; trying again later is safe.
+    """
+    lost: list[str] = []
+    found: list[Artifact] = []
+    for entry in entries:
+        try:
+            spool.bring(entry.digest, blobs)
+        except NotFoundError as error:
+            lost.append(f"'{entry.name}': {error.thing}")
+        else:
+            found.append(Artifact(name=entry.name, digest=entry.digest, size=entry.size))
+    if found:
+        runs.log(run, artifacts=found, batch=key)
+    for entry in entries:
+        spool.forget(entry.digest)
+    return lost
+
+
+class Uploader:
+    """A queue of uploads and the thread that works it off; the thread starts with the first one."""
+
+    def __init__(self, complain: Callable[[str], None]) -> None:
+        self._complain = complain
+        self._waiting: deque[Callable[[], list[str]]] = deque()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._abandoned = False
+        self.failing = False
+        """Whether the last attempt failed."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was asked for is done."""
+        return not self._waiting
+
+    def put(self, work: Callable[[], list[str]]) -> None:
+        """Ask for one upload; it is tried until it succeeds."""
+        with self._changed:
+            self._waiting.append(work)
+            if self._thread is None:
+                thread = threading.Thread(target=self._work, name="lapwise-uploader", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter is going; the spool keeps the file
+                    self.failing = True
+                    return
+                self._thread = thread
+            self._changed.notify_all()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until all is done; False when time is up first."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.idle, timeout)
+
+    def abandon(self) -> None:
+        """Stop after the attempt under way; what is left stays in the spool."""
+        self._abandoned = True
+        with self._changed:
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        tries = 0
+        while not self._abandoned:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._waiting) or self._abandoned)
+                if not self._waiting:
+                    return
+                work = self._waiting[0]
+            try:
+                sentences = work()
+            except Exception as error:  # noqa: BLE001 - whatever ails the store, the spool is safe
+                if not self.failing:
+                    self._complain(f"a file waits on this disk: {error}")
+                self.failing = True
+                self._pause(PAUSES[min(tries, len(PAUSES) - 1)])
+                tries += 1
+                continue
+            for sentence in sentences:
+                self._complain(sentence)
+            self.failing, tries = False, 0
+            with self._changed:
+                self._waiting.popleft()
+                self._changed.notify_all()
+
+    def _pause(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._abandoned, seconds)
