@@ -28,10 +28,13 @@ if TYPE_CHECKING:
         std,
         sum,
     )
+    from lapwise.loop.autologging import autolog
     from lapwise.loop.model import Frame, Loop, Params, Threshold
-    from lapwise.loop.notebook import start_run
+    from lapwise.loop.notebook import join_run, start_run
+    from lapwise.loop.search import compare, search_runs
     from lapwise.pipeline import pipeline, step
     from lapwise.rollout import Pairs, Rollout
+    from lapwise.tracking.autolog import TorchCallback
 
 _HOMES = {
     "Examples": "data",
@@ -48,8 +51,12 @@ _HOMES = {
     "Table": "core.declaration",
     "Threshold": "loop.model",
     "TimeSplit": "data",
+    "TorchCallback": "tracking.autolog",
+    "autolog": "loop.autologging",
+    "compare": "loop.search",
     "count": "features",
     "first": "features",
+    "join_run": "loop.notebook",
     "last": "features",
     "max": "features",
     "mean": "features",
@@ -57,6 +64,7 @@ _HOMES = {
     "on_demand": "features",
     "pipeline": "pipeline",
     "rate": "features",
+    "search_runs": "loop.search",
     "start_run": "loop.notebook",
     "std": "features",
     "step": "pipeline",
@@ -80,9 +88,13 @@ __all__ = [
     "Table",
     "Threshold",
     "TimeSplit",
+    "TorchCallback",
+    "autolog",
+    "compare",
     "count",
     "first",
     "gates",
+    "join_run",
     "last",
     "max",
     "mean",
@@ -91,6 +103,7 @@ __all__ = [
     "on_demand",
     "pipeline",
     "rate",
+    "search_runs",
     "start_run",
     "std",
     "step",

@@ -56,6 +56,11 @@ def test_a_filter_an_order_and_columns(swept: Path, call: Call) -> None:
     assert json.loads(same.out)["runs"][0]["number"] == 60
 
 
+def test_a_filter_where_an_experiment_may_stand_is_a_filter(swept: Path, call: Call) -> None:
+    assert numbers(shown(call("runs", "number IN (3, 4) AND number > 3", cwd=swept))) == [4]
+    assert "no run is like that" in shown(call("runs", "nobody", cwd=swept))
+
+
 def test_pages_go_on_after_their_token(swept: Path, call: Call) -> None:
     seen: list[int] = []
     after = ""

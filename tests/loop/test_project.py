@@ -59,6 +59,16 @@ def test_relative_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert find_project(tmp_path).blobs == f"{below}/mine"
 
 
+def test_a_server_has_its_own_blobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is said of blobs elsewhere; and a project at a server is never new."""
+    (tmp_path / "pyproject.toml").write_text('[tool.lapwise]\nblobs = "s3://bucket/x"\n')
+    monkeypatch.setenv("LAPWISE_STORE", "https://lapwise.example")
+    monkeypatch.setenv("LAPWISE_BLOBS", "elsewhere")
+    project = find_project(tmp_path)
+    assert project.store == project.blobs == "https://lapwise.example"
+    assert not project.is_new
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -26,13 +26,14 @@ def test_experiments_are_made_renamed_tagged_deleted_and_restored(
         mlflow.delete_experiment(id)
         deleted = store.get_experiment(id).lifecycle_stage
         codes = []
-        for act in (
+        refused: Any = (
             lambda: mlflow.start_run(experiment_id=id),
             lambda: mlflow.create_experiment(name + " 2"),
             lambda: store.set_experiment_tag(id, "note", "z"),
-        ):
+        )
+        for ask in refused:
             try:
-                act()
+                ask()
                 codes.append("")
             except mlflow.MlflowException as error:
                 codes.append(error.error_code)

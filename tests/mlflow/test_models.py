@@ -70,7 +70,7 @@ def test_a_model_is_logged_and_loaded_by_both_addresses(
 def test_logged_models_are_searched_tagged_and_deleted(client: Client, experiment: str) -> None:
     def act(mlflow: Any, experiment: str) -> Any:
         id = mlflow.set_experiment(experiment).experiment_id
-        store, ids = mlflow.MlflowClient(), []
+        store, ids, last = mlflow.MlflowClient(), [], ""
         for at in range(3):
             with mlflow.start_run() as run:
                 model = mlflow.initialize_logged_model(
@@ -79,6 +79,7 @@ def test_logged_models_are_searched_tagged_and_deleted(client: Client, experimen
                 mlflow.log_metric("auc", at / 10, model_id=model.model_id)
                 mlflow.finalize_logged_model(model.model_id, "READY" if at else "FAILED")
             ids.append(model.model_id)
+            last = run.info.run_id
         mlflow.set_logged_model_tags(ids[0], {"owner": "anna", "kind": "y"})
         mlflow.delete_logged_model_tag(ids[0], "owner")
         mlflow.log_model_params({"later": "1"}, model_id=ids[0])
@@ -96,7 +97,7 @@ def test_logged_models_are_searched_tagged_and_deleted(client: Client, experimen
             "tag": search("tags.kind = 'y'"),
             "param": search("params.depth = '2'"),
             "status": search("status = 'READY'"),
-            "run": search(f"source_run_id = '{run.info.run_id}'"),
+            "run": search(f"source_run_id = '{last}'"),
             "order": search("", order_by=[{"field_name": "metrics.auc", "ascending": True}]),
             "most": search("", max_results=1),
             "tags": mlflow.get_logged_model(ids[0]).tags,
@@ -182,7 +183,7 @@ def test_a_model_among_the_artifacts_of_a_run_is_noted_as_old_clients_do(
     def act(mlflow: Any, experiment: str) -> Any:
         import json
 
-        from mlflow.models import Model
+        from mlflow.models import Model  # type: ignore[import-not-found,unused-ignore]
 
         mlflow.set_experiment(experiment)
         with mlflow.start_run() as run:

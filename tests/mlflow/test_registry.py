@@ -71,9 +71,10 @@ def test_a_logged_model_is_registered_aliased_and_loaded_again(
         '{"type":"tensor","tensor-spec":{"dtype":"float64","shape":[-1,1]}}'
     ]
     assert "MLmodel" in {one.name for one in version.artifacts}
-    for act_ in (lambda: load(version, kept.blobs), lambda: check_served(version)):
-        with pytest.raises(ModelError, match="registered by an MLflow client"):
-            act_()
+    with pytest.raises(ModelError, match="registered by an MLflow client"):
+        load(version, kept.blobs)
+    with pytest.raises(ModelError, match="registered by an MLflow client"):
+        check_served(version)
     with pytest.raises(ModelError, match="never loaded or served"):
         approve(kept, version, by="ada", at=1)
 
@@ -131,8 +132,6 @@ def test_what_is_deleted_is_archived_and_gone_for_clients(
     client: Client, name: str, kept: Store
 ) -> None:
     def act(mlflow: Any, name: str) -> Any:
-        from mlflow.exceptions import MlflowException
-
         client = mlflow.MlflowClient()
         client.create_registered_model(name, tags={"old": "1"})
         for _ in range(3):
@@ -141,20 +140,20 @@ def test_what_is_deleted_is_archived_and_gone_for_clients(
         client.delete_model_version(name, "2")
         seen = [v.version for v in client.search_model_versions(f"name = '{name}'")]
         codes = []
-        for asked in (
-            lambda: client.get_model_version(name, "2"),
-            lambda: client.delete_model_version(name, "2"),
-            lambda: client.get_model_version_by_alias(name, "x"),
+        for asked, given in (
+            (client.get_model_version, "2"),
+            (client.delete_model_version, "2"),
+            (client.get_model_version_by_alias, "x"),
         ):
             try:
-                asked()
-            except MlflowException as error:
+                asked(name, given)
+            except mlflow.exceptions.MlflowException as error:
                 codes.append(error.error_code)
         fourth = client.create_model_version(name, "s3://bucket/model").version
         client.delete_registered_model(name)
         try:
             client.get_registered_model(name)
-        except MlflowException as error:
+        except mlflow.exceptions.MlflowException as error:
             codes.append(error.error_code)
         names = [m.name for m in client.search_registered_models(f"name = '{name}'")]
         client.create_registered_model(name)
@@ -191,10 +190,14 @@ def test_names_versions_and_tags_are_changed_and_searched(
         client.set_model_version_tag(name + " a", "1", "q", "w")
         client.delete_model_version_tag(name + " a", "1", "which")
         client.rename_registered_model(name + " b", name + " c")
-        models = lambda *a, **k: [m.name[-1] for m in client.search_registered_models(*a, **k)]  # noqa: E731
-        versions = lambda *a, **k: [  # noqa: E731
-            v.name[-1] + v.version for v in client.search_model_versions(*a, **k)
-        ]
+
+        def models(*given: Any, **more: Any) -> list[str]:
+            return [m.name[-1] for m in client.search_registered_models(*given, **more)]
+
+        def versions(*given: Any, **more: Any) -> list[str]:
+            found = client.search_model_versions(*given, **more)
+            return [v.name[-1] + v.version for v in found]
+
         mine = f"name LIKE '{name}%'"
         page = client.search_registered_models(mine, max_results=1)
         rest = client.search_registered_models(mine, max_results=1, page_token=page.token)

@@ -220,6 +220,35 @@ def test_bodies_that_are_no_json_are_refused(wire: httpx.Client) -> None:
         assert answer.json()["error_code"] in {"BAD_REQUEST", "INVALID_PARAMETER_VALUE"}
 
 
+@pytest.mark.parametrize("database", ["sqlite_server", "postgresql_server"])
+@pytest.mark.prove
+def test_a_text_that_no_database_keeps_is_refused_and_never_retried(
+    request: pytest.FixtureRequest, database: str
+) -> None:
+    server: Server = request.getfixturevalue(database)
+    with httpx.Client(base_url=server.url) as http:
+        calls = Wire(http)
+        run = calls.run()
+        pair = {"key": "a", "value": "x\0y"}
+        for path, body in (
+            ("experiments/create", {"name": "a\0b"}),
+            ("runs/create", {"run_name": "a\0b"}),
+            ("runs/create", {"user_id": "a\0b"}),
+            ("runs/log-parameter", {"run_id": run, **pair}),
+            ("runs/set-tag", {"run_id": run, **pair}),
+            ("runs/log-batch", {"run_id": run, "tags": [pair]}),
+            ("runs/search", {"experiment_ids": ["0"], "filter": "tags.a = 'x\0'"}),
+            ("runs/search", {"experiment_ids": ["0"], "page_token": "\0"}),
+            ("logged-models", {"experiment_id": "0", "name": "a", "tags": [pair]}),
+        ):
+            assert calls.post(path, 400, **body)["error_code"] == "INVALID_PARAMETER_VALUE"
+        calls.get("runs/get", 400, run_id=run + "\0")
+        deep: Any = "x"
+        for _ in range(700):
+            deep = {"a": deep}
+        calls.post("runs/set-tag", 400, run_id=run, key="a", value=None, other=deep, tags=None)
+
+
 def test_what_is_not_served_says_so(wire: httpx.Client) -> None:
     for method, path in (
         ("GET", "/api/2.0/mlflow/no/such"),

@@ -1,4 +1,4 @@
-"""Serve a store's pages until stopped: URL and BLOBS are the arguments, the port is printed."""
+"""Serve a store until stopped: URL, BLOBS and perhaps PORT are the arguments, the port is printed."""
 
 from __future__ import annotations
 
@@ -17,4 +17,8 @@ def opened() -> Store:
 
 
 if __name__ == "__main__":
-    serve(create_app(opened), bind(), announce=lambda _, port: print(port, flush=True))
+    serve(
+        create_app(opened),
+        bind(port=int([*sys.argv, "0"][3])),
+        announce=lambda _, port: print(port, flush=True),
+    )

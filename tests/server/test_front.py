@@ -45,6 +45,9 @@ from tests.loop.worlds import World, forget, make_world
         ("/feedback", "inference"),
         ("/metrics", "inference"),
         ("/deployment", "inference"),
+        ("/v2x", "pages"),
+        ("/v21/models", "pages"),
+        ("/metricsx", "pages"),
     ],
 )
 def test_each_path_has_its_application(path: str, who: str) -> None:

@@ -11,7 +11,6 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from lapwise.core.clock import MachineClock
 from lapwise.store.open import open_store
 from tests.server.conftest import running
 from tests.server.seen import HOSTILE
@@ -170,12 +169,9 @@ def test_a_picture_is_one_by_its_bytes_and_nobodys_page(sweep: str) -> None:
 
 
 def test_twelve_thousand_metrics_are_a_page_like_any_other(sweep: str) -> None:
-    """Small, and made in about the time of the others; the limit is for slow machines."""
-    now = MachineClock().monotonic
-    started = now()
+    """Small, however much there is."""
     page = httpx.get(f"{sweep}/runs/{WIDE}", timeout=60)
     listed = httpx.get(f"{sweep}/runs", timeout=60)
-    assert now() - started < 20
     assert page.status_code == listed.status_code == 200
     assert len(page.content) < 400_000
     assert len(listed.content) < 200_000

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
 from lapwise.core.access import ROLES, Role
+from lapwise.core.errors import AccessError
 from lapwise.server.access import Turnstile
 from lapwise.server.access.sessions import Sessions
 from lapwise.server.app import create_routes
@@ -42,6 +44,7 @@ class Site:
         self.url = url
         self.store = store
         self.client = httpx.Client(base_url=url, timeout=30)
+        self.elsewhere = give(store, ("admin", "elsewhere"))
 
     def product(self) -> Kept:
         """Make a product of which nobody else knows."""
@@ -97,11 +100,11 @@ def below(role: Role) -> Role | None:
 
 @pytest.mark.parametrize("way", sorted(way for way, visit in WALK.items() if visit.kind == "one"))
 def test_one_product_is_for_those_with_a_role_in_it(site: Site, way: str) -> None:
-    visit, kept, other = WALK[way], site.product(), site.product()
+    visit, kept = WALK[way], site.product()
     assert request(site, way, visit, kept).status_code == 401
     low = site.token(below(visit.role), kept.name)
     assert request(site, way, visit, kept, headers=low).status_code == 403
-    stranger = request(site, way, visit, kept, headers=site.token("admin", other.name))
+    stranger = request(site, way, visit, kept, headers=bearer(site.elsewhere))
     assert stranger.status_code == 403
     assert "bytes of" not in stranger.text
     right = request(site, way, visit, kept, headers=site.token(visit.role, kept.name))
@@ -146,8 +149,8 @@ def bare(way: str) -> list[str]:
 
 
 def test_parts_of_an_upload(site: Site) -> None:
-    kept, other = site.product(), site.product()
-    right, stranger = site.token("contributor", kept.name), site.token("admin", other.name)
+    kept = site.product()
+    right, stranger = site.token("contributor", kept.name), bearer(site.elsewhere)
     root, key = "/api/2.0/mlflow-artifacts/mpu", address(kept)
     asked = {"path": key, "num_parts": 1}
 
@@ -170,31 +173,59 @@ def test_parts_of_an_upload(site: Site) -> None:
     assert send("complete", right, end).status_code == 200
 
 
-@pytest.mark.parametrize("name", sorted(ACTS))
-def test_a_call_of_the_store_needs_its_role_over_http(site: Site, name: str) -> None:
-    least, act = ACTS[name]
-    kept, other = site.product(), site.product()
-    cases = [
-        ("", "refused"),
-        (give(site.store, ("admin", other.name)), "refused"),
-        (give(site.store, *([(low, kept.name)] if (low := below(least)) else [])), "refused"),
-        (give(site.store, (least, kept.name)), "done"),
-    ]
-    for secret, outcome in cases:
-        with open_remote(site.url, secret, patience=0.1) as store:
-            assert attempt(act, store, kept) == outcome, (secret, outcome)
+class Callers(NamedTuple):
+    """A product, and stores of those who ask for it over HTTP, by role and place."""
+
+    kept: Kept
+    nobody: Store
+    stranger: Store
+    mine: dict[Role | None, Store]
+    all: dict[Role | None, Store]
 
 
-@pytest.mark.parametrize("name", sorted(set(SHARED) - {"blobs/uploads"}))
-def test_what_all_share_needs_its_role_over_http(site: Site, name: str) -> None:
-    least, in_all, act = SHARED[name]
+@pytest.fixture(scope="module")
+def callers(site: Site) -> Iterator[Callers]:
     kept = site.product()
-    low = below(least)
-    cases = [("", "refused"), (give(site.store, *([(low, "*")] if low else [])), "refused")]
-    cases.append((give(site.store, (least, kept.name)), "refused" if in_all else "done"))
-    cases.append((give(site.store, (least, "*")), "done"))
-    for secret, outcome in cases:
-        with open_remote(site.url, secret, patience=0.1) as store:
-            if name == "blobs/anchor" and secret and outcome == "done" and not in_all:
-                continue  # its first entry is another product's; held in tests/server/access
-            assert attempt(act, store) == outcome, (secret, outcome)
+    roles: tuple[Role | None, ...] = (None, *ROLES)
+    with ExitStack() as stack:
+
+        def opened(secret: str) -> Store:
+            return stack.enter_context(open_remote(site.url, secret, patience=0.1))
+
+        def holding(product: str) -> dict[Role | None, Store]:
+            return {
+                role: opened(give(site.store, *([(role, product)] if role else [])))
+                for role in roles
+            }
+
+        nobody, stranger = opened(""), opened(site.elsewhere)
+        yield Callers(kept, nobody, stranger, holding(kept.name), holding("*"))
+
+
+@pytest.mark.parametrize("name", sorted(ACTS))
+def test_a_call_of_the_store_needs_its_role_over_http(callers: Callers, name: str) -> None:
+    least, act = ACTS[name]
+    for refused in (callers.nobody, callers.stranger, callers.mine[below(least)]):
+        assert attempt(act, refused, callers.kept) == "refused"
+    assert attempt(act, callers.mine[least], callers.kept) == "done"
+
+
+@pytest.mark.parametrize("name", sorted(set(SHARED) - {"blobs/uploads", "blobs/anchor"}))
+def test_what_all_share_needs_its_role_over_http(callers: Callers, name: str) -> None:
+    least, in_all, act = SHARED[name]
+    assert attempt(act, callers.nobody) == "refused"
+    assert attempt(act, callers.all[below(least)]) == "refused"
+    assert attempt(act, callers.mine[least]) == ("refused" if in_all else "done")
+    assert attempt(act, callers.all[least]) == "done"
+
+
+def test_an_anchor_is_the_logs_over_http(callers: Callers) -> None:
+    first = callers.all["viewer"].audit.entries(limit=1)[0]
+    name = f"audit-{first.sequence:010d}"
+    for store in (callers.nobody, callers.all["contributor"]):
+        with pytest.raises(AccessError):
+            store.blobs.anchor(name, first.hash.encode())
+    with pytest.raises(AccessError):
+        callers.all["admin"].blobs.anchor(name, b"0" * 64)
+    callers.mine["approver"].blobs.anchor(name, first.hash.encode())
+    assert callers.all["viewer"].blobs.anchors()[name] == first.hash.encode()

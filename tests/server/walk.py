@@ -240,9 +240,7 @@ MLFLOW: dict[str, Visit] = {
     "GET /2.0/mlflow/model-versions/get-download-uri": see(_VERSION),
     "POST /2.0/mlflow/model-versions/set-tag": write(also(_VERSION, key="a", value="b")),
     "DELETE /2.0/mlflow/model-versions/delete-tag": write(also(_VERSION, key="a")),
-    "POST /2.0/mlflow/model-versions/transition-stage": write(
-        also(_VERSION, stage="Production"), "approver"
-    ),
+    "POST /2.0/mlflow/model-versions/transition-stage": write(also(_VERSION, stage="Archived")),
 }
 
 WALK: dict[str, Visit] = OURS | {

@@ -129,14 +129,28 @@ def remote_place(
 
 
 # What is about the database itself, or about processes that write it, has no remote side.
-_OF_THE_DATABASE = {"backup", "collect", "doctor", "killed", "open", "racing"}
+_OF_THE_DATABASE = {"backup", "collect", "doctor", "killed", "open", "racing", "spools"}
+# What says little about the wire, or asks thousands of times, is proven over it by `make prove`.
+_LONG = {
+    *("alarms", "curve", "deployments", "events", "logged_models", "metrics", "model_names"),
+    *("observations", "search", "webhooks"),
+    "test_every_point_is_kept_exactly_and_in_order",
+    "test_many_runs_are_read_in_one_call",
+    "test_of_processes_that_create_one_wins",
+    "test_of_processes_that_update_one_wins",
+    "test_threads_that_try_again_lose_no_update",
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "place" in metafunc.fixturenames:
+        kinds: list[object] = ["sqlite", "postgresql"]
         about = metafunc.module.__name__.rpartition("test_")[2]
-        remote = [] if about in _OF_THE_DATABASE else ["remote"]
-        metafunc.parametrize("place", ["sqlite", "postgresql", *remote], indirect=True)
+        if about not in _OF_THE_DATABASE:
+            is_long = about in _LONG or metafunc.function.__name__ in _LONG
+            marks = (pytest.mark.prove,) if is_long else ()
+            kinds.append(pytest.param("remote", marks=marks))
+        metafunc.parametrize("place", kinds, indirect=True)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from lapwise.core.model import Tag
 from lapwise.core.tracked import LoggedModel
 from lapwise.store.model import Store
 from tests.store import making
+from tests.store.conftest import Place
 
 
 def test_a_run_makes_its_experiment(store: Store) -> None:
@@ -139,3 +141,37 @@ def test_experiments_are_searched(store: Store) -> None:
     ]
     with pytest.raises(DeclarationError, match="experiments"):
         found("status = 'x'")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_rename_beside_writers_loses_nothing(kind: str, request: pytest.FixtureRequest) -> None:
+    """Runs that are made, beaten and ended meanwhile keep what was written, under one name each."""
+    place: Place = request.getfixturevalue(f"{kind}_place")
+    failed: list[Exception] = []
+
+    def write(store: Store) -> None:
+        try:
+            for _ in range(12):
+                run = store.runs.create(making.run("a"))
+                store.runs.beat(run.id)
+                store.runs.finish(run.id, "finished", 9)
+        except Exception as error:  # noqa: BLE001 - it is shown by the test that started it
+            failed.append(error)
+
+    with place.open() as store:
+        store.experiments.create("a", at=1)
+        writers = [threading.Thread(target=write, args=(store,)) for _ in range(3)]
+        for one in writers:
+            one.start()
+        for at, name in enumerate(["b", "c", "d"]):
+            store.experiments.update(1, at=at, name=name)
+        for one in writers:
+            one.join()
+        assert failed == []
+        found = [one.run for one in store.runs.search("ended = 9").items]
+        assert len(found) == 36
+        assert {run.status for run in found} == {"finished"}
+        for name in {run.experiment for run in found}:
+            there = store.runs.search(experiments=[name]).items
+            assert {one.run.experiment for one in there} == {name}
+            assert store.experiments.get(name).name == name

@@ -32,6 +32,16 @@ def test_a_name_is_made_once(store: Store) -> None:
         store.models.create_name("churn", at=8)
 
 
+def test_what_is_no_name_is_refused(store: Store) -> None:
+    store.models.create_name("a name / with: signs @v1, ü", at=5)
+    for name in ("", " ", "a\nb", "a\x00b", "\x1b[2J", "x" * 501):
+        with pytest.raises(DeclarationError, match="name"):
+            store.models.create_name(name, at=5)
+        with pytest.raises(DeclarationError, match="name"):
+            store.models.update_name("a name / with: signs @v1, ü", at=6, new=name)
+    assert len(store.models.search_names().items) == 1
+
+
 def test_registering_makes_the_name_and_touches_it(store: Store) -> None:
     version = added(store)
     assert store.models.get_name("churn") == RegisteredModel(name="churn", created=5, updated=5)

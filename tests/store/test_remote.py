@@ -159,14 +159,16 @@ def test_a_file_that_is_not_what_is_said_is_refused(remote: Store, tmp_path: Pat
         assert not remote.blobs.has(making.digest("other"))
 
 
-def test_a_server_that_is_away_is_waited_for(proxy: Cutting, kept: Store, server: Behind) -> None:
-    """A while, and then the error says where it should be."""
+def test_a_server_that_stays_away_is_an_error() -> None:
+    """After a while; it says where the server should be."""
     with socket.create_server(("127.0.0.1", 0)) as place:
         port = place.getsockname()[1]
     started = time.monotonic()
-    with open_remote(f"http://127.0.0.1:{port}", patience=0.5) as store:
-        with pytest.raises(StoreError, match="does not answer"):
-            store.runs.list()
+    with (
+        open_remote(f"http://127.0.0.1:{port}", patience=0.5) as store,
+        pytest.raises(StoreError, match="does not answer"),
+    ):
+        store.runs.list()
     assert time.monotonic() - started < 5
 
 
@@ -183,7 +185,7 @@ def test_another_version_is_said_to_be_one() -> None:
             pass
 
     other, url = serve(Newer)
-    with open_remote(url) as store, pytest.raises(SchemaError, match="lapwise==9.9"):
+    with open_remote(url) as store, pytest.raises(SchemaError, match=r"lapwise==9\.9"):
         store.runs.list()
     other.shutdown()
     other.server_close()
@@ -333,9 +335,11 @@ def test_a_certificate_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     other.socket = context.wrap_socket(other.socket, server_side=True)
     threading.Thread(target=other.serve_forever, daemon=True).start()
     url = f"https://127.0.0.1:{other.server_port}"
-    with open_remote(url, "lw_secret", patience=1) as store:
-        with pytest.raises(StoreError, match="SSL_CERT_FILE"):
-            store.runs.list()
+    with (
+        open_remote(url, "lw_secret", patience=1) as store,
+        pytest.raises(StoreError, match="SSL_CERT_FILE"),
+    ):
+        store.runs.list()
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with open_remote(url, "lw_secret", patience=1) as store:
         assert store.runs.list() == []

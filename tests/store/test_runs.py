@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -325,6 +326,20 @@ def test_text_that_no_database_holds_is_refused(store: Store, run: Run) -> None:
     with pytest.raises(StoreError) as caught:
         store.runs.log(run.id, tags=[Tag(name="t", value="\ud800")])
     assert "INSERT" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a\0b", random.Random(1).randbytes(4_000).hex()])
+def test_text_that_postgresql_does_not_hold_is_refused_clearly(
+    postgresql_place: Place, name: str
+) -> None:
+    """A NUL, or a name that no index holds: what does not fit is said, and nothing is kept."""
+    with postgresql_place.open() as store:
+        run = store.runs.create(making.run())
+        with pytest.raises(StoreError, match="does not fit"):
+            store.runs.log(
+                run.id, tags=[Tag(name=name, value="x")], params=[Param(name=name, value=1)]
+            )
+        assert store.runs.tags([run.id])[run.id] == ()
 
 
 def test_many_runs_are_read_in_one_call(store: Store) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from lapwise.core.errors import DeclarationError
 from lapwise.core.model import Metric, Param, Tag
 from lapwise.core.tracked import RunInput, RunSummary
 from lapwise.store.database import connect
 from lapwise.store.model import Store
+from lapwise.store.runs import SqlRuns
 from lapwise.store.search.compile import Compiler
 from lapwise.store.search.parse import parse_filter
 from lapwise.store.search.runs import run_subject
@@ -201,6 +203,7 @@ WRITTEN = [
     "param.c LIKE 'x' AND parameters.c != 1",
     "tags.mlflow.user = 'ada' AND tag.`mlflow.user` ILIKE 'A_A'",
     "tags.empty = '' AND tags.empty = \"\"",
+    "`tags`.mlflow.user = 'ada' AND `params`.`a.b` = \"1\" AND params.'c' = 'x'",
     "dataset.name = 'flights' AND datasets.context IN ('train') AND dataset.digest != 'd2'",
     "attributes.status = 'RUNNING' AND attr.status = 'running' AND status IN ('RUNNING')",
     "start_time = 0 AND created < 1 AND Created >= 0 AND started = 1",
@@ -349,3 +352,32 @@ def test_a_search_stays_within_its_experiments(store: Store) -> None:
 def test_what_a_filter_says_is_a_tree() -> None:
     """MLflow's two spellings of equality are one."""
     assert parse_filter('tags."a b" == "it\'s"') == Compared(Key("tags", "a b", 1), "=", "it's", 15)
+
+
+@pytest.mark.parametrize(
+    ("where", "asked"),
+    [
+        ("metrics.m > 0.5", {}),
+        ("metrics.m > 0.5 AND params.p = 1", {}),
+        ("", {"order": ["attributes.start_time DESC"], "experiments": ["e"]}),
+        ("", {"order": ["attributes.start_time DESC"]}),
+    ],
+)
+def test_sqlite_reads_in_order_and_never_sorts(
+    sqlite_place: Place, where: str, asked: dict[str, Any]
+) -> None:
+    """An index gives the order, so that a page costs as much as a page, whatever is kept."""
+    with sqlite_place.open() as store:
+        assert isinstance(store.runs, SqlRuns)
+        engine = store.runs._database.engine
+        said: list[tuple[str, Any]] = []
+
+        @event.listens_for(engine, "before_cursor_execute")
+        def seen(_connection: Any, _cursor: Any, text: str, values: Any, *_rest: Any) -> None:
+            said.append((text, values))
+
+        store.runs.search(where, columns=(), **asked)
+        text, values = next(one for one in said if "ORDER BY" in one[0])
+        with engine.connect() as connection:
+            plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + text, values).all()
+    assert not [row for row in plan if "FOR ORDER BY" in str(row)], plan

@@ -34,6 +34,7 @@ class Door:
     def __init__(self, store: Store) -> None:
         self.shut = False
         self.refusal: Exception | None = None
+        self.refusals: dict[str, Exception] = {}
         self.slow: dict[str, float] = {}
         self.calls: list[str] = []
         self.store = dataclasses.replace(
@@ -50,8 +51,9 @@ class Door:
             MachineClock().sleep(self.slow[verb])
         if self.shut:
             raise StoreError("the server at http://127.0.0.1:1 does not answer")
-        if self.refusal is not None:
-            raise self.refusal
+        refusal = self.refusals.get(verb, self.refusal)
+        if refusal is not None:
+            raise refusal
 
 
 class _Behind:

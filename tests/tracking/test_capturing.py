@@ -6,6 +6,8 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
+import pytest
+
 from lapwise.core.model import DatasetVersion, KeyPart
 from lapwise.store.model import Store
 from lapwise.tracking.capturing import capture
@@ -102,3 +104,34 @@ def spent(whose: int, before: resource.struct_rusage) -> float:
     """Return processor seconds since ``before``: a busy machine does not count."""
     now = resource.getrusage(whose)
     return now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_packages_are_named_with_what_was_installed_and_what_is_pinned(
+    store: Store, root: Path
+) -> None:
+    """Each has a digest of its files, and the hashes that the project's lock allows."""
+    first = capture(root, keep=store.blobs.put, seed=1)
+    lines = store.blobs.get(first.packages).decode().splitlines()
+    (line,) = [one for one in lines if one.startswith("msgspec==")]
+    version, _, content = line.partition(" # blake3:")
+    assert len(content) == 32
+    (root / "requirements.txt").write_text(f"{version} --hash=sha256:{'a' * 64}\n")
+    pinned = capture(root, keep=store.blobs.put, seed=1)
+    assert f"{version} --hash=sha256:{'a' * 64} # blake3:{content}" in (
+        store.blobs.get(pinned.packages).decode().splitlines()
+    )
+    assert pinned.environment == first.environment
+
+
+def test_seeds_and_the_working_directory_are_known(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inside the project as a path in it, outside by its last name alone."""
+    monkeypatch.setenv("PYTHONHASHSEED", "3")
+    (root / "notebooks").mkdir()
+    monkeypatch.chdir(root / "notebooks")
+    found = capture(root, keep=store.blobs.put, seed=7)
+    assert found.cwd == "notebooks"
+    assert {one.name: one.value for one in found.seeds} == {"PYTHONHASHSEED": "3", "seed": 7}
+    monkeypatch.chdir(root.parent)
+    assert capture(root, keep=store.blobs.put, seed=7).cwd == f".../{root.parent.name}"

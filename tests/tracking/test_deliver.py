@@ -13,6 +13,7 @@ from lapwise.core.errors import (
 )
 from lapwise.core.model import Run
 from lapwise.store.model import Store
+from lapwise.tracking import deliver as module
 from lapwise.tracking.deliver import deliver, is_away, may_end, open_run
 from lapwise.tracking.wal import Begin, MetricsEntry, ParamsEntry, TagsEntry
 
@@ -39,13 +40,15 @@ def new(store: Store) -> Run:
     return store.runs.create(Run(id="r1", number=0, experiment="e", status="running", started=1))
 
 
-def test_portions_are_the_same_every_time(store: Store) -> None:
+def test_portions_are_the_same_every_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Delivered again, even after half of it, nothing is there twice."""
+    monkeypatch.setattr(module, "MANY", 1_000)
+    monkeypatch.setattr(module, "TEXTS", 100_000)
     new(store)
     entries = [
-        MetricsEntry(1, 1, {f"m{number}": 1.0 for number in range(21_000)}),
-        ParamsEntry({f"p{number}": "x" * 60_000 for number in range(20)}),
-        TagsEntry({f"t{number}": "x" * 60_000 for number in range(20)}),
+        MetricsEntry(1, 1, {f"m{number}": 1.0 for number in range(2_100)}),
+        ParamsEntry({f"p{number}": "x" * 6_000 for number in range(20)}),
+        TagsEntry({f"t{number}": "x" * 6_000 for number in range(20)}),
     ]
     calls: list[str] = []
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lapwise.core.clock import MachineClock
-from lapwise.core.errors import AccessError, ConflictError, TrackingError
+from lapwise.core.errors import AccessError, ConflictError, DeclarationError, TrackingError
 from lapwise.store.model import Store
-from lapwise.tracking import living
+from lapwise.tracking import deliver, living
 from lapwise.tracking.recovery import log_folder, recover, spool_folder
 from lapwise.tracking.start import join_run, start_run
 from tests.tracking.conftest import Door, eventually
@@ -21,7 +21,7 @@ from tests.tracking.conftest import Door, eventually
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up at the end of a run sooner than people would."""
     monkeypatch.setattr(living, "AWAY", 0.3)
-    monkeypatch.setattr(living, "PATIENCE", 3.0)
+    monkeypatch.setattr(living, "PATIENCE", 1.5)
 
 
 def test_a_run_beats_at_once_and_then_every_ten_seconds(
@@ -118,6 +118,32 @@ def test_numbers_never_wait_for_files(door: Door, store: Store, root: Path) -> N
     assert store.runs.get(run.id).status == "finished"
 
 
+def test_a_file_that_the_store_never_takes_keeps_back_no_run(
+    door: Door, store: Store, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that is too large for it is said to be lost, in a warning and a tag; the rest arrives."""
+    with start_run("e", store=door.store, root=root, seed=1) as run:
+        assert run.flush()
+        door.refusals["put_file"] = DeclarationError("a blob is too large")
+        run.log_text("large.txt", "x")
+        eventually(lambda: "'large.txt' is not kept: a blob is too large" in caplog.text)
+        door.refusals.clear()
+        run.log_text("small.txt", "y")
+    assert [one.name for one in store.runs.artifacts(run.id)] == ["small.txt"]
+    (tag,) = store.runs.tags([run.id])[run.id]
+    assert (tag.name, tag.value) == ("lapwise.lost", "'large.txt' is not kept: a blob is too large")
+    assert store.runs.get(run.id).status == "finished"
+
+
+def test_threads_end_with_their_run(door: Door, root: Path) -> None:
+    """Neither shipper nor uploader outlives a run."""
+    before = {one.name for one in threading.enumerate()}
+    for _ in range(3):
+        with start_run("e", store=door.store, root=root, seed=1) as run:
+            run.log_text("a.txt", "x")
+    eventually(lambda: {one.name for one in threading.enumerate()} <= before)
+
+
 def test_the_same_file_of_two_runs_is_kept_once_and_lost_by_none(
     door: Door, store: Store, root: Path
 ) -> None:
@@ -167,15 +193,19 @@ def test_an_outage_costs_delay_and_nothing_else(
     assert caplog.text.count("did not take") == 3
 
 
-def test_more_than_a_server_takes_at_once_is_cut(door: Door, store: Store, root: Path) -> None:
+def test_more_than_a_server_takes_at_once_is_cut(
+    door: Door, store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A call with very many metrics, or with very long parameters, arrives in portions, once."""
+    monkeypatch.setattr(deliver, "MANY", 1_000)
+    monkeypatch.setattr(deliver, "TEXTS", 100_000)
     with start_run("e", store=door.store, root=root, seed=1) as run:
         run.flush()
         door.calls.clear()
-        run.log_metrics({f"m{number}": 1.0 for number in range(25_000)})
-        run.log_params({f"p{number}": "x" * 60_000 for number in range(40)})
+        run.log_metrics({f"m{number}": 1.0 for number in range(2_500)})
+        run.log_params({f"p{number}": "x" * 6_000 for number in range(40)})
     assert door.calls.count("log") >= 6
-    assert len(store.runs.metrics([run.id])[run.id]) == 25_000
+    assert len(store.runs.metrics([run.id])[run.id]) == 2_500
     assert len(store.runs.params([run.id])[run.id]) == 40
 
 

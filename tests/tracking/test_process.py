@@ -141,6 +141,7 @@ thread.join()
     )
 
 
+@pytest.mark.prove
 def test_a_store_that_hangs_does_not_keep_a_process_alive(
     store: Store, tmp_path: Path, root: Path
 ) -> None:

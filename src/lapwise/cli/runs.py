@@ -11,8 +11,10 @@ from rich.text import Text
 from lapwise.cli.app import app
 from lapwise.cli.options import AsJson, Limit, workshop
 from lapwise.cli.render import console, number, print_json, show, table, visible
+from lapwise.core.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from lapwise.store.model import Store
     from lapwise.tracking import Comparison, FoundRuns, RunRow
 
 __all__ = ["compare", "runs"]
@@ -67,9 +69,11 @@ def runs(
     """
     from lapwise.tracking import find_runs
 
-    filters = [f"({one})" for one in (" ".join(words or ()), where) if one]
     asked = [one.strip() for one in columns.split(",") if one.strip()]
     with workshop() as opened:
+        if experiment and _is_filter(opened.store, experiment):
+            words, experiment = [experiment, *(words or ())], None
+        filters = [f"({one})" for one in (" ".join(words or ()), where) if one]
         found = find_runs(
             opened.store,
             " AND ".join(filters),
@@ -83,7 +87,7 @@ def runs(
     if json:
         print_json({"runs": tuple(found), "next": found.next})
     elif not found:
-        filtered = bool(filters or after or archived)
+        filtered = bool(experiment or filters or after or archived)
         show(
             "no run is like that"
             if filtered
@@ -91,6 +95,17 @@ def runs(
         )
     else:
         _show_runs(found, asked)
+
+
+def _is_filter(store: Store, text: str) -> bool:
+    """Return whether what stands where an experiment may is a filter: it compares, and is no name."""
+    if not any(sign in text for sign in "<>="):
+        return False
+    try:
+        store.experiments.get(text)
+    except NotFoundError:
+        return True
+    return False
 
 
 def _show_runs(found: FoundRuns, asked: Sequence[str]) -> None:

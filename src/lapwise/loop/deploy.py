@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lapwise.core.deployment import Deployment
 from lapwise.core.errors import ServingError
 from lapwise.loop.served import pack
+from lapwise.registry.kept import KEPT
 from lapwise.rollout import deployment_for
 from lapwise.serving import VersionFiles, publish, read_deployment
 from lapwise.serving.snapshot import DEPLOYMENT
@@ -40,11 +41,12 @@ def deploy(store: Store, live: Path, model: str, *, at: int, reason: str = "") -
         reason: why, for people.
 
     Returns:
-        None if no version is in production: then nothing is served.
+        None if no version is in production, or one that an MLflow client put there, which is kept and
+        never served.
     """
     with store.leases.hold(f"deploy:{model}", wait=_WAIT):
         production = store.models.production(model)
-        if production is None:
+        if production is None or production.format == KEPT:
             return None
         rollout = store.rollouts.open(model)
         wanted = (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from lapwise.core.errors import TrackingError
 from lapwise.loop.bootstrap import who
-from lapwise.loop.project import Project, find_project
+from lapwise.loop.opening import open_impatiently
+from lapwise.loop.project import find_project
 
 if TYPE_CHECKING:
     from lapwise.core.model import DatasetVersion, KeyPart
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["join_run", "start_run"]
 
-PATIENCE = 2.0
+PATIENCE = 1.0
 """Seconds for which one call insists on a server; what is logged is shipped again and again anyway."""
 
 
@@ -66,7 +67,7 @@ def start_run(
 
     project = find_project(Path.cwd())
     with (
-        _opened(project) as store,
+        open_impatiently(project, PATIENCE) as store,
         begin(
             experiment,
             store=store,
@@ -105,26 +106,17 @@ def join_run(reference: str) -> Iterator[ActiveRun]:
     from lapwise.tracking import join_run as join
 
     project = find_project(Path.cwd())
-    with _opened(project) as store, join(reference, store=store, root=project.root) as run:
+    with (
+        open_impatiently(project, PATIENCE) as store,
+        join(reference, store=store, root=project.root) as run,
+    ):
         yield run
-
-
-def _opened(project: Project) -> Store:
-    from lapwise.store.remote import is_remote
-
-    if is_remote(project.store):
-        from lapwise.store.remote import open_remote
-
-        return open_remote(project.store, patience=PATIENCE)  # nothing is sent yet
-    from lapwise.store.open import open_store
-
-    return open_store(project.store, project.blobs)
 
 
 def _version(dataset: str | DatasetVersion, store: Store) -> DatasetVersion | KeyPart:
     """Return a dataset version; by name only while the store is away."""
     from lapwise.core.model import KeyPart
-    from lapwise.store.remote import is_remote
+    from lapwise.store.address import is_remote
     from lapwise.tracking.deliver import is_away
 
     if not isinstance(dataset, str):

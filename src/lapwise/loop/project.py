@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lapwise.core.errors import DeclarationError
-from lapwise.store.remote import is_remote
+from lapwise.store.address import is_remote
 
 __all__ = ["Project", "find_project"]
 

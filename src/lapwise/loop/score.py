@@ -16,7 +16,7 @@ from lapwise.data.instants import in_utc
 from lapwise.features import compute
 from lapwise.loop.recipe import Recipe, read_features, read_recipe
 from lapwise.loop.tables import take_version
-from lapwise.registry import load
+from lapwise.registry import check_served, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,9 +72,10 @@ def score_file(
 
     Raises:
         DataError: the file cannot be read, or its rows lack a column or have the wrong type.
-        ModelError: the version has no recipe, or refuses the rows.
+        ModelError: the version has no recipe, is never served, or refuses the rows.
         StorageFullError: the target cannot be written.
     """
+    check_served(version)
     _check_target(target)
     rows = _read(source, _recipe(workshop, version))
     scored, scoring = score(workshop, version, rows, loop=loop)
@@ -86,6 +87,7 @@ def score(
     workshop: Workshop, version: ModelVersion, rows: pl.DataFrame, *, loop: Loop | None
 ) -> tuple[pl.DataFrame, Scoring]:
     """Score rows as :func:`score_file`, and return what it would write, with its record."""
+    check_served(version)
     store = workshop.store
     recipe = _recipe(workshop, version)
     requests = _requests(rows, recipe, now=workshop.world.now())

@@ -22,6 +22,7 @@ from lapwise.core.deployment import Deployment
 from lapwise.core.errors import NotFoundError, ServingError, StoreError
 from lapwise.loop.deploy import deploy, folder_of
 from lapwise.loop.project import Project, find_project
+from lapwise.registry.kept import KEPT, check_served
 from lapwise.serving.orphan import SUPERVISOR, die_with_supervisor
 
 if TYPE_CHECKING:
@@ -36,9 +37,11 @@ def find_model(store: Store, model: str | None) -> str:
     Raises:
         NotFoundError: there is no such model, or more than one and none was named.
     """
-    known = sorted({one.model for one in store.models.list(limit=10_000)})
-    if model is None and len(known) == 1:
-        return known[0]
+    versions = store.models.list(limit=10_000)
+    known = sorted({one.model for one in versions})
+    served = sorted({one.model for one in versions if one.format != KEPT})
+    if model is None and len(served) == 1:
+        return served[0]
     if not known:
         raise NotFoundError(
             "there is no model yet",
@@ -62,6 +65,7 @@ def lay(project: Project, model: str | None) -> Deployment:
 
     Raises:
         ServingError: no version is in production.
+        ModelError: what is in production was registered by an MLflow client, and is never served.
         NotFoundError: as :func:`find_model`.
         StoreError: the database is away, and there is no snapshot to serve from.
     """
@@ -77,6 +81,9 @@ def lay(project: Project, model: str | None) -> Deployment:
             )
         with open_store(project.store, project.blobs) as store:
             name = find_model(store, model)
+            present = store.models.production(name)
+            if present is not None:
+                check_served(present)
             found = deploy(store, project.live, name, at=SystemWorldClock().now())
     except StoreError:
         laid = sorted(path.name for path in project.live.glob("*") if path.name != "features")

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lapwise.core.protocols import Progress, SilentProgress
+from lapwise.loop.opening import open_impatiently
 from lapwise.loop.project import find_project
 
 if TYPE_CHECKING:
     from lapwise.tracking.model import Recovery
 
 __all__ = ["sync"]
+
+PATIENCE = 5.0
+"""Seconds for which one call insists on a server; whoever syncs may do it again."""
 
 
 def sync(start: Path, progress: Progress | None = None) -> tuple[Recovery, ...]:
@@ -29,12 +33,11 @@ def sync(start: Path, progress: Progress | None = None) -> tuple[Recovery, ...]:
     Raises:
         StoreError: the store cannot be opened.
     """
-    from lapwise.store.open import open_store
     from lapwise.tracking.recovery import log_folder, recover
 
     project = find_project(start)
     if not any(log_folder(project.root).glob("*.wal")):
         return ()  # and no store is made for it
-    with open_store(project.store, project.blobs) as store:
+    with open_impatiently(project, PATIENCE) as store:
         shown = progress or SilentProgress()
         return recover(store, project.root, progress=shown, all_stores=True)

@@ -33,7 +33,7 @@ DELETED = "deleted"
 _PARITY = "kept as an MLflow client registered it; Lapwise never loads or serves it"
 _COMMIT = "mlflow.source.git.commit"
 _LARGEST = 4_000_000
-_TRIES = 1000
+_TRIES = 100
 
 
 def keep(
@@ -76,7 +76,7 @@ def keep(
         deleted: whether that registry had deleted it.
 
     Raises:
-        ConflictError: another version has the number.
+        ConflictError: another version has the number, or too many register at once.
         ModelError: its file ``MLmodel`` cannot be read.
         NotFoundError: there is no such run.
     """
@@ -101,20 +101,21 @@ def keep(
         stage=stage,
         marks=(DELETED,) if deleted else (),
     )
-    base = version.digest
-    for again in range(_TRIES):
+    base, salt = version.digest, 0
+    for _ in range(_TRIES):
         # Versions of a model and a run differ in their digests: the second of the same files has
         # one of its own.
-        digest = base if again == 0 else digest_value([base, again])
+        digest = base if salt == 0 else digest_value([base, salt])
         version = msgspec.structs.replace(version, digest=digest)
         found = store.models.add(version, _told(version, actor))
         if found.id == version.id:
             return found
+        salt = max(salt, store.models.list(model, limit=1)[0].number) + 1
     raise ConflictError(
-        f"the same files were registered under {model} too often",
+        f"too many register the same files under {model} at once",
         value=_TRIES,
-        expected="other files",
-        fix="set an alias or a tag on the version that is there",
+        expected="a turn for each",
+        fix="register it again",
     )
 
 
@@ -128,7 +129,6 @@ def check_served(version: ModelVersion) -> None:
         raise ModelError(
             f"{named(version)} was registered by an MLflow client: it is kept, and never loaded"
             " or served",
-            value=KEPT,
             expected="a version that Lapwise packaged itself",
             fix="train it by a page (lapwise lap), or load it with MLflow in a process of your own",
         )

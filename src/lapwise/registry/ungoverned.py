@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lapwise.core.errors import StageError
+from lapwise.core.errors import NotFoundError, StageError
 from lapwise.core.model import ModelVersion, Param, Stage
-from lapwise.registry.kept import DELETED
+from lapwise.registry.kept import DELETED, KEPT
 from lapwise.registry.moves import MOVE, check_person, first_come, fresh
 from lapwise.registry.registration import named
 from lapwise.registry.stages import archive
@@ -32,6 +32,7 @@ __all__ = [
     "REQUEST",
     "REQUESTED",
     "delete_versions",
+    "is_governed",
     "rename_model",
     "request_approval",
     "restage",
@@ -71,7 +72,7 @@ def restage(
     """
     check_person(by, "moves a version")
     version = fresh(store, version)
-    if store.models.get_name(version.model).governed:
+    if is_governed(store, version):
         return _of_governed(store, version, target, by=by, at=at)
     away = [one for one in others if one.stage != "archived"]
     if version.stage == target and not away:
@@ -90,6 +91,15 @@ def restage(
     return fresh(store, version)
 
 
+def is_governed(store: Store, version: ModelVersion) -> bool:
+    """Say whether only gates and an approval lead a version to production.
+
+    So it is where a loop governs the model, and for each version that Lapwise packaged itself: it
+    would be served.
+    """
+    return version.format != KEPT or store.models.get_name(version.model).governed
+
+
 def _of_governed(
     store: Store, version: ModelVersion, target: Stage, *, by: str, at: int
 ) -> ModelVersion:
@@ -103,7 +113,8 @@ def _of_governed(
         "archived": "its rollout, or another version that takes its place, ends that",
     }
     raise StageError(
-        f"{version.model} is governed by a loop, so {named(version)} cannot be moved by hand",
+        f"{version.model} is governed by a loop, or would be served: {named(version)} cannot be moved"
+        " by hand",
         value=f"{version.stage} to {target}",
         expected="gates, an approval and a rollout",
         fix=ways.get(target, "lapwise models " + version.model),
@@ -126,7 +137,8 @@ def request_approval(store: Store, version: ModelVersion, *, by: str, at: int) -
             "canary": "lapwise rollout status",
         }
         raise StageError(
-            f"{version.model} is governed by a loop, and {named(version)} does not wait for approval",
+            f"{version.model} is governed by a loop, or would be served, and {named(version)} does not"
+            " wait for approval",
             value=version.stage,
             expected="staging",
             fix=fixes.get(version.stage, f"lapwise models {version.model}"),
@@ -163,11 +175,10 @@ def delete_versions(
         StageError: nobody deletes, or one of a governed model answers requests or is rolled out.
     """
     check_person(by, "deletes")
-    there = [one for one in versions if DELETED not in one.marks]
+    there = [one for one in (fresh(store, one) for one in versions) if DELETED not in one.marks]
     if not there:
         return
-    governed = store.models.get_name(there[0].model).governed
-    busy = [one for one in there if governed and one.stage not in _KEPT]
+    busy = [one for one in there if one.stage not in _KEPT and is_governed(store, one)]
     if busy:
         raise StageError(
             f"{named(busy[0])} is in {busy[0].stage} and cannot be deleted",
@@ -199,10 +210,22 @@ def rename_model(store: Store, name: str, new: str, *, by: str, at: int) -> None
         NotFoundError: there is no such model.
     """
     check_person(by, "renames")
+    if _may_become(store, name, new):
+        # Told before it is done: a version under a name that the log does not tell of is a forgery.
+        told = (Param(name="from", value=name), Param(name="to_name", value=new))
+        store.models.move((), _draft(RENAME, new, by, at, told))
     store.models.update_name(name, at=at, new=new)
-    # A version keeps its id under every name, and the log says which name followed which.
-    told = (Param(name="from", value=name), Param(name="to_name", value=new))
-    store.models.move((), _draft(RENAME, new, by, at, told))
+
+
+def _may_become(store: Store, name: str, new: str) -> bool:
+    """Say whether nothing speaks against a new name, as far as can be seen before."""
+    if store.models.get_name(name).governed:
+        return False
+    try:
+        store.models.get_name(new)
+    except NotFoundError:
+        return True
+    return False
 
 
 def _draft(action: str, subject: str, by: str, at: int, details: Sequence[Param]) -> AuditDraft:

@@ -12,14 +12,15 @@ from collections.abc import Callable, Hashable
 
 __all__ = ["Answers"]
 
-_KEPT = 1024
-_LARGEST = 64 << 10
+_KEPT = 4 << 20
+_KEY = 1 << 10  # what a key and its place weigh, at most
 
 
 class Answers:
-    """The last answers by what they answered, in this process."""
+    """The last answers by what they answered, in this process; 4 MiB of them."""
 
     def __init__(self) -> None:
+        self._size = 0
         self._lock = threading.Lock()
         self._answers: OrderedDict[Hashable, bytes] = OrderedDict()
         self._working: dict[Hashable, threading.Event] = {}
@@ -39,10 +40,10 @@ class Answers:
         try:
             answer = make()
             with self._lock:
-                if len(answer) <= _LARGEST:
-                    self._answers[key] = answer
-                while len(self._answers) > _KEPT:
-                    self._answers.popitem(last=False)
+                self._answers[key] = answer
+                self._size += len(answer) + _KEY
+                while self._size > _KEPT:
+                    self._size -= len(self._answers.popitem(last=False)[1]) + _KEY
             return answer
         finally:
             with self._lock:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from litestar import Controller, get
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, Parameter
 
 from lapwise.core.deployment import Deployment
 from lapwise.core.lap import Lap
@@ -49,12 +49,14 @@ class LoopApi(Controller):
         return ledger(store, limit=limit)
 
     @get("/laps", sync_to_thread=True)
-    def laps(self, store: FromStore, loop: str | None = None, limit: Limit = 100) -> Sequence[Lap]:
+    def laps(
+        self, store: FromStore, loop: FromQuery[str | None] = None, limit: Limit = 100
+    ) -> Sequence[Lap]:
         """Return laps with steps, verdicts and metrics, newest first."""
         return store.laps.list(loop, limit=limit)
 
     @get("/loops/{loop:str}/laps/{number:int}", sync_to_thread=True)
-    def lap(self, store: FromStore, loop: str, number: Number) -> Lap:
+    def lap(self, store: FromStore, loop: FromPath[str], number: Number) -> Lap:
         """Return one lap by its number in its loop."""
         return store.laps.get(str(number), loop)
 
@@ -70,54 +72,64 @@ class ModelApi(Controller):
         return store.models.list(limit=limit)
 
     @get("/models/{model:str}/versions", sync_to_thread=True)
-    def versions(self, store: FromStore, model: str, limit: Limit = 100) -> Sequence[ModelVersion]:
+    def versions(
+        self, store: FromStore, model: FromPath[str], limit: Limit = 100
+    ) -> Sequence[ModelVersion]:
         """Return a model's versions, newest first."""
         return store.models.list(model, limit=limit)
 
     @get("/models/{model:str}/versions/{number:int}", sync_to_thread=True)
-    def version(self, store: FromStore, model: str, number: Number) -> ModelVersion:
+    def version(self, store: FromStore, model: FromPath[str], number: Number) -> ModelVersion:
         """Return one version by its number."""
         return find_version(store, model, number)
 
     @get("/models/{model:str}/versions/{number:int}/lineage", sync_to_thread=True)
-    def lineage(self, store: FromStore, model: str, number: Number) -> Sequence[TraceLine]:
+    def lineage(
+        self, store: FromStore, model: FromPath[str], number: Number
+    ) -> Sequence[TraceLine]:
         """Return the walk back from a version to all that it was made from."""
         return trace_version(store, find_version(store, model, number))
 
     @get("/models/{model:str}/versions/{number:int}/verdicts", sync_to_thread=True)
-    def verdicts(self, store: FromStore, model: str, number: Number) -> Sequence[Verdict]:
+    def verdicts(self, store: FromStore, model: FromPath[str], number: Number) -> Sequence[Verdict]:
         """Return what the gates found in the newest lap that judged the version."""
         return last_verdicts(store, find_version(store, model, number))
 
     @get("/models/{model:str}/versions/{number:int}/approvals", sync_to_thread=True)
-    def approvals(self, store: FromStore, model: str, number: Number) -> Sequence[Approval]:
+    def approvals(
+        self, store: FromStore, model: FromPath[str], number: Number
+    ) -> Sequence[Approval]:
         """Return the decisions about a version, oldest first."""
         return store.models.approvals(find_version(store, model, number).id)
 
     @get("/models/{model:str}/versions/{number:int}/metrics", sync_to_thread=True)
-    def metrics(self, store: FromStore, model: str, number: Number) -> Sequence[Metric]:
+    def metrics(self, store: FromStore, model: FromPath[str], number: Number) -> Sequence[Metric]:
         """Return the last value of each metric of the run that trained a version."""
         run = find_version(store, model, number).lineage.run
         return store.runs.metrics([run]).get(run, ()) if run else ()
 
     @get("/models/{model:str}/deployments", sync_to_thread=True)
-    def deployments(self, store: FromStore, model: str, limit: Limit = 100) -> Sequence[Deployment]:
+    def deployments(
+        self, store: FromStore, model: FromPath[str], limit: Limit = 100
+    ) -> Sequence[Deployment]:
         """Return which versions answered, newest first; the first is in force."""
         return store.deployments.list(model, limit=limit)
 
     @get("/models/{model:str}/rollouts", sync_to_thread=True)
-    def rollouts(self, store: FromStore, model: str, limit: Limit = 100) -> Sequence[Rollout]:
+    def rollouts(
+        self, store: FromStore, model: FromPath[str], limit: Limit = 100
+    ) -> Sequence[Rollout]:
         """Return a model's rollouts with guards and history, newest first."""
         return store.rollouts.list(model, limit=limit)
 
     @get("/models/{model:str}/rollouts/{number:int}", sync_to_thread=True)
-    def rollout(self, store: FromStore, model: str, number: Number) -> Rollout:
+    def rollout(self, store: FromStore, model: FromPath[str], number: Number) -> Rollout:
         """Return one rollout with its guards and its history."""
         return store.rollouts.get(str(number), model)
 
     @get("/models/{model:str}/alarms", sync_to_thread=True)
     def alarms(
-        self, store: FromStore, model: str, since: Moment = None, limit: Limit = 100
+        self, store: FromStore, model: FromPath[str], since: Moment = None, limit: Limit = 100
     ) -> Sequence[Alarm]:
         """Return alarms raised at or after ``since``, newest first."""
         return store.alarms.list(model, since=instant(since), limit=limit)
@@ -126,7 +138,7 @@ class ModelApi(Controller):
     def hours(
         self,
         store: FromStore,
-        model: str,
+        model: FromPath[str],
         since: Moment = None,
         until: Moment = None,
         limit: Limit = 1000,
@@ -145,7 +157,7 @@ class ModelApi(Controller):
     def days(
         self,
         store: FromStore,
-        model: str,
+        model: FromPath[str],
         since: Moment = None,
         until: Moment = None,
         limit: Limit = 1000,

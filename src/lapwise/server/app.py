@@ -78,7 +78,9 @@ def create_app(
     """
     shelf = Shelf(store)
     turnstile, sessions = Turnstile(shelf.store), Sessions()
-    app = cast("AsgiApp", create_routes(shelf, turnstile, sessions, login=login))
+    routes = create_routes(shelf, turnstile, sessions, login=login)
+    routes.state["largest_blob"] = (limits or Limits()).artifact
+    app = cast("AsgiApp", routes)
     if login:
         app = Door(app, turnstile, sessions)
     return Guard(app, hosts, numbers=numbers, limits=limits)

@@ -16,15 +16,17 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, JSONBody, RawBody
 
+from lapwise.core.digest import digest_bytes
 from lapwise.core.errors import DeclarationError, LapwiseError, NotFoundError
 from lapwise.server.answers import Answers
 from lapwise.server.asked import FromStore
 from lapwise.server.problem import status_of
-from lapwise.store.calls import API_VERSION, Call, Handshake, calls
+from lapwise.store.calls import API_VERSION, REQUEST_ID, Call, Handshake, calls
 from lapwise.store.model import Store
-from lapwise.store.refusals import refusal_of
+from lapwise.store.refusals import Refusal, refusal_of
 
 __all__ = ["LARGEST_BODY", "LARGEST_LIMIT", "call", "described", "handshake"]
 
@@ -34,12 +36,16 @@ LARGEST_BODY = 8 << 20
 LARGEST_LIMIT = 1_000_000
 """As many records may be asked for at once."""
 
-REQUEST_ID = "lapwise-request"
-"""The header that makes a call one call, however often it arrives."""
-
 _JSON = "application/json"
 _MSGPACK = "application/msgpack"
 _BODY: Any = JSONBody
+_REFUSALS = {
+    400: "An argument cannot be used.",
+    403: "This needs another role.",
+    404: "There is no such thing.",
+    409: "Somebody else was first.",
+    503: "The store cannot be used.",
+}
 _DESCRIBED = "/api/v1/openapi.json"
 _ENCODERS: dict[str, Callable[[Any], bytes]] = {
     _JSON: msgspec.json.Encoder().encode,
@@ -102,6 +108,10 @@ def _described(made: Call) -> HTTPRouteHandler:
         summary=made.name,
         description=made.doc,
         tags=[f"store: {made.noun}"],
+        responses={
+            status: ResponseSpec(Refusal, description=said, generate_examples=False)
+            for status, said in _REFUSALS.items()
+        },
     )(handler)
 
 
@@ -170,4 +180,5 @@ def _key(request: Request[Any, Any, Any]) -> tuple[str, str, str] | None:
     asked = request.headers.get(REQUEST_ID, "")
     if not asked:
         return None
-    return asked[:100], request.url.path, request.headers.get("authorization", "")
+    sender = request.headers.get("authorization", "")
+    return asked[:100], request.url.path, digest_bytes(sender.encode())

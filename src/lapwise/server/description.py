@@ -48,7 +48,18 @@ def describe() -> dict[str, Any]:
         ),
         logging_config=None,
     )
-    return app.openapi_schema.to_schema()
+    schema = app.openapi_schema.to_schema()
+    for path, methods in schema["paths"].items():
+        if path.startswith(f"{API}/store/"):
+            _add_messagepack(methods["post"])
+    return schema
+
+
+def _add_messagepack(operation: dict[str, Any]) -> None:
+    """Say that what may be JSON may be MessagePack, of the same shape."""
+    for part in (operation["requestBody"], *operation["responses"].values()):
+        for shape in part.get("content", {}).copy().values():
+            part["content"]["application/msgpack"] = shape
 
 
 def _no_store() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
-from litestar.params import Parameter, SkipValidation
+from litestar.params import FromPath, Parameter, SkipValidation
 
 from lapwise.server.asked import FromStore, Number
 from lapwise.server.assets import Assets
@@ -46,27 +46,34 @@ class Pages(Controller):
 
     @get("/loops/{loop:str}", sync_to_thread=True)
     def loop(
-        self, store: FromStore, renderer: Rendered, loop: str, metric: Text = "", by: Text = "day"
+        self,
+        store: FromStore,
+        renderer: Rendered,
+        loop: FromPath[str],
+        metric: Text = "",
+        by: Text = "day",
     ) -> Response[str]:
         """Show a loop and its ledger."""
         facts = loop_page(store, loop, metric=metric, by=by)
         return render_page(renderer, "loop.html", store, product=loop, here="loop", **facts)
 
     @get("/loops/{loop:str}/laps/{number:int}", sync_to_thread=True)
-    def lap(self, store: FromStore, renderer: Rendered, loop: str, number: Number) -> Response[str]:
+    def lap(
+        self, store: FromStore, renderer: Rendered, loop: FromPath[str], number: Number
+    ) -> Response[str]:
         """Show one lap."""
         facts = lap_page(store, loop, number)
         return render_page(renderer, "lap.html", store, product=loop, here="loop", **facts)
 
     @get("/models/{model:str}", sync_to_thread=True)
-    def model(self, store: FromStore, renderer: Rendered, model: str) -> Response[str]:
+    def model(self, store: FromStore, renderer: Rendered, model: FromPath[str]) -> Response[str]:
         """Show a model's versions."""
         facts = model_page(store, model)
         return render_page(renderer, "model.html", store, product=model, here="versions", **facts)
 
     @get("/models/{model:str}/versions/{number:int}", sync_to_thread=True)
     def version(
-        self, store: FromStore, renderer: Rendered, model: str, number: Number
+        self, store: FromStore, renderer: Rendered, model: FromPath[str], number: Number
     ) -> Response[str]:
         """Show one version with its lineage, verdicts, metrics and approvals."""
         facts = version_page(store, model, number)
@@ -77,7 +84,7 @@ class Pages(Controller):
         self,
         store: FromStore,
         renderer: Rendered,
-        model: str,
+        model: FromPath[str],
         days: Annotated[int | None, Parameter(ge=0, le=36_500)] = None,
         feature: Text = "",
     ) -> Response[str]:
@@ -86,7 +93,7 @@ class Pages(Controller):
         return render_page(renderer, "drift.html", store, product=model, here="drift", **facts)
 
     @get("/models/{model:str}/rollouts", sync_to_thread=True)
-    def rollouts(self, store: FromStore, renderer: Rendered, model: str) -> Response[str]:
+    def rollouts(self, store: FromStore, renderer: Rendered, model: FromPath[str]) -> Response[str]:
         """Show a model's rollouts."""
         facts = rollouts_page(store, model)
         return render_page(
@@ -95,7 +102,7 @@ class Pages(Controller):
 
     @get("/models/{model:str}/rollouts/{number:int}", sync_to_thread=True)
     def rollout(
-        self, store: FromStore, renderer: Rendered, model: str, number: Number
+        self, store: FromStore, renderer: Rendered, model: FromPath[str], number: Number
     ) -> Response[str]:
         """Show one rollout with its evidence."""
         facts = rollout_page(store, model, number)
@@ -109,7 +116,11 @@ class AssetPages(Controller):
 
     @get("/assets/{digest:str}/{name:str}", sync_to_thread=True)
     def asset(
-        self, request: Request[Any, Any, Any], assets: Kept, digest: str, name: str
+        self,
+        request: Request[Any, Any, Any],
+        assets: Kept,
+        digest: FromPath[str],
+        name: FromPath[str],
     ) -> Response[bytes]:
         """Return a file whose address holds its digest."""
         try:

@@ -49,22 +49,16 @@ class HeldUpError(LapwiseError):
 
 
 class Problem(Record, frozen=True, kw_only=True):
-    """An answer that is none. It names fields and commands, never a value that was sent.
-
-    ``kind`` is the class of the error.
-    """
+    """An answer that is none. It names fields and commands, never a value that was sent."""
 
     error: str
     expected: str = ""
     fix: str = ""
-    kind: str = ""
 
 
 def problem_of(error: LapwiseError) -> Problem:
     """Return what a caller may read of an error: all but its value."""
-    return Problem(
-        error=error.thing, expected=error.expected, fix=error.fix, kind=type(error).__name__
-    )
+    return Problem(error=error.thing, expected=error.expected, fix=error.fix)
 
 
 _STATUS: tuple[tuple[type[LapwiseError], int], ...] = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, TypeAlias, cast
 
 from litestar import Controller, get
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, Parameter
 from litestar.response import Stream
 
 from lapwise.core.errors import NotFoundError
@@ -34,7 +34,7 @@ Name: TypeAlias = Annotated[str, Parameter(min_length=1, max_length=1_000)]
 Reference: TypeAlias = Annotated[str, Parameter(max_length=100, description="A number or an id.")]
 Archived: TypeAlias = Annotated[bool, Parameter(description="Look among what is archived instead.")]
 Step: TypeAlias = Annotated[int | None, Parameter(ge=-(2**63), le=2**63 - 1)]
-RangeHeader: TypeAlias = Annotated[str, Parameter(header="Range", max_length=100)]
+RangeHeader: TypeAlias = Annotated[str, HeaderParameter(name="Range", max_length=100)]
 
 _MOST_COMPARED = 1_000
 

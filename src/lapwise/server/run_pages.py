@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 from litestar import Controller, Response, get
 from litestar.exceptions import NotFoundException
-from litestar.params import Parameter
+from litestar.params import FromQuery, Parameter
 
 from lapwise.server.asked import FromStore
 from lapwise.server.download import LARGEST_PICTURE, picture_type
@@ -40,7 +40,7 @@ class RunPages(Controller):
         experiment: Text = "",
         order: Text = "",
         columns: Filter = "",
-        archived: bool = False,
+        archived: FromQuery[bool] = False,
         after: Filter = "",
     ) -> Response[str]:
         """Show runs that a filter finds."""

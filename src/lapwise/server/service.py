@@ -81,7 +81,9 @@ def run_service(
             login=not service.is_open,
             limits=limits,
         )
-        messenger = _Messenger(lambda: open_store(url, blobs), frozenset(service.webhook_hosts))
+        messenger = _Messenger(
+            store, lambda: open_store(url, blobs), frozenset(service.webhook_hosts)
+        )
 
         def ready(host: str, port: int) -> None:
             messenger.start()
@@ -120,8 +122,9 @@ def _require_admin(store: Store) -> None:
 class _Messenger:
     """Starts the deliverer once there is a webhook; until then nothing of it is loaded."""
 
-    def __init__(self, store: Callable[[], Store], allowed: frozenset[str]) -> None:
+    def __init__(self, store: Store, opener: Callable[[], Store], allowed: frozenset[str]) -> None:
         self._store = store
+        self._opener = opener
         self._allowed = allowed
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._look, name="lapwise-messenger", daemon=True)
@@ -143,12 +146,11 @@ class _Messenger:
                 return
         from lapwise.server.webhooks import Deliverer
 
-        self._deliverer = Deliverer(self._store, self._allowed)
+        self._deliverer = Deliverer(self._opener, self._allowed)
         self._deliverer.start()
 
     def _any(self) -> bool:
         try:
-            with self._store() as store:
-                return bool(store.webhooks.list())
+            return bool(self._store.webhooks.list())
         except LapwiseError:  # the database is away: look again
             return False

@@ -39,7 +39,8 @@ _FLAGS = {
     "no-git": "Its code was in no repository.",
     "unpinned": "No lock file pins its packages.",
     "unseeded": "No seed was given.",
-    "patch-cut": "The patch was too large to be kept whole.",
+    "partial-patch": "Not all that was in no commit could be kept.",
+    "uncommitted": "Its repository has no commit yet.",
 }
 
 _TONES = {

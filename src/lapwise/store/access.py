@@ -48,7 +48,11 @@ class Webhooks(Protocol):
     """Where events are sent, and how far they have come."""
 
     def add(self, webhook: Webhook, secret: str, actor: str) -> Webhook:
-        """Keep a webhook with its secret, and audit it. It gets the events from now on."""
+        """Keep a webhook with its secret, and audit it. It gets the events from now on.
+
+        Raises:
+            DeclarationError: nothing can be sent to its address, or nothing signed with its secret.
+        """
         ...
 
     def list(self) -> Sequence[Webhook]:
@@ -64,13 +68,16 @@ class Webhooks(Protocol):
         ...
 
     def due(self, at: int, *, limit: int = 100) -> Sequence[Delivery]:
-        """Return deliveries that wait and are due, oldest first; new events become deliveries here."""
+        """Return deliveries that wait and are due, oldest first; new events become deliveries here.
+
+        Where more are due than ``limit``, webhooks take turns, so that none waits behind another.
+        """
         ...
 
     def record(self, delivery: Delivery) -> None:
-        """Keep how a delivery went."""
+        """Keep how a delivery went; one that was delivered stays so, whoever comes late."""
         ...
 
     def deliveries(self, webhook: str, *, limit: int = 100) -> Sequence[Delivery]:
-        """Return a webhook's deliveries, newest first."""
+        """Return a webhook's deliveries, newest first; raises NotFoundError."""
         ...

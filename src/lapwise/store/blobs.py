@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from lapwise.core.digest import Digest
 from lapwise.core.errors import DeclarationError
+from lapwise.store.address import refuse_remote
 from lapwise.store.blobs_local import LocalBlobs
-from lapwise.store.remote.address import refuse_remote
 from lapwise.store.uploads import Uploads
 
 if TYPE_CHECKING:

@@ -28,13 +28,12 @@ def downsampled(points: Points, wanted: int) -> Points:
     """
     if len(points.steps) <= wanted:
         return points
-    last = len(points.values) - 1
-    places = [place for place, value in enumerate(points.values) if not math.isnan(value)]
-    if len(places) <= last:
-        places = sorted({0, last, *places})
-        points = points.picked(places)
-    if len(points.steps) <= wanted:
-        return points
+    if math.isnan(sum(points.values)):  # one of them is, or there are infinities of both signs
+        last = len(points.values) - 1
+        known = {place for place, value in enumerate(points.values) if not math.isnan(value)}
+        points = points.picked(sorted({0, last, *known}))
+        if len(points.steps) <= wanted:
+            return points
     if len(points.steps) > _RATIO * wanted:
         points = points.picked(_preselected(points.values, _RATIO * wanted))
     return points.picked(_chosen(points, wanted))
@@ -55,12 +54,10 @@ def _chosen(points: Points, wanted: int) -> list[int]:
     last = len(points.values) - 1
     ends = set(extremes(points.values, 0, last + 1))
     xs, ys = _scaled(points)
-    chosen = _triangles(xs, ys, wanted)
-    missing = ends.difference(chosen)
-    if missing and wanted - len(missing) >= 2:
-        chosen = _triangles(xs, ys, wanted - len(missing))
-        missing = ends.difference(chosen)
-        chosen = sorted({*chosen, *sorted(missing)[: wanted - len(chosen)]})
+    chosen = _triangles(xs, ys, wanted, ends)
+    missing = sorted(ends.difference(chosen))  # both in one bucket, and only one was kept
+    if missing and wanted > 3:
+        chosen = sorted({*_triangles(xs, ys, wanted - 1, ends), *missing})
     return chosen
 
 
@@ -81,8 +78,11 @@ def _scaled(points: Points) -> tuple[list[float], list[float]]:
     return xs, ys
 
 
-def _triangles(xs: Sequence[float], ys: Sequence[float], wanted: int) -> list[int]:
-    """Return the ends, and of each bucket the point of the largest triangle with its neighbours."""
+def _triangles(xs: Sequence[float], ys: Sequence[float], wanted: int, ends: set[int]) -> list[int]:
+    """Return the first and the last, and one point of each bucket.
+
+    That is the first of ``ends`` in it, or the point of the largest triangle with its neighbours.
+    """
     last = len(xs) - 1
     buckets = wanted - 2
     chosen = [0]
@@ -96,6 +96,10 @@ def _triangles(xs: Sequence[float], ys: Sequence[float], wanted: int) -> list[in
             x_next, y_next = sum(xs[end:ahead]) / (ahead - end), sum(ys[end:ahead]) / (ahead - end)
         else:
             x_next, y_next = xs[last], ys[last]
+        kept = [place for place in ends if start <= place < end]
+        if kept:
+            chosen.append(min(kept))
+            continue
         x_base, y_base = xs[chosen[-1]], ys[chosen[-1]]
         wide, tall = x_next - x_base, y_next - y_base
         best, most = start, -1.0

@@ -13,9 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 
 from lapwise.core.errors import DeclarationError, MissingDependencyError
+from lapwise.store.address import refuse_remote
 from lapwise.store.boundary import crossing
 from lapwise.store.failures import translated
-from lapwise.store.remote.address import refuse_remote
 
 __all__ = ["Database", "connect", "portions", "sqlite_path"]
 

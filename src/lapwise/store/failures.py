@@ -110,5 +110,12 @@ def _translation(error: BaseException | None) -> StoreError:
             expected="a writer that finishes within a minute",
             fix="see who holds it (fuser lapwise.db), end it, repeat",
         )
+    # psycopg itself refuses a NUL, without a state; 54 is an index's own limit on a long name.
+    if code == "DataError" or (not isinstance(error, sqlite3.Error) and code[:2] in {"22", "54"}):
+        return StoreError(
+            "a value does not fit the database",
+            value=code,
+            expected="text that is valid Unicode without NUL, names of at most 2,000 bytes",
+        )
     thing, expected, fix = _SAYS[kind]
     return kind(thing, value=code, expected=expected, fix=fix)

@@ -171,12 +171,21 @@ class SqlLoggedModels:
 
     def of_run(self, run: str) -> tuple[tuple[str, int], ...]:
         """Return (id, step) of the logged models that a run gave, in order."""
-        query = select(_GIVEN.model, _GIVEN.step).join(
+        return self.of_runs([run])[run]
+
+    def of_runs(self, runs: Sequence[str]) -> dict[str, tuple[tuple[str, int], ...]]:
+        """Return what :meth:`of_run` does, by run id."""
+        found: dict[str, list[tuple[str, int]]] = {run: [] for run in runs}
+        query = select(schema.run.c.id, _GIVEN.model, _GIVEN.step).join(
             schema.run, schema.run.c.number == _GIVEN.run
         )
-        query = query.where(schema.run.c.id == run).order_by(_GIVEN.step, _GIVEN.model)
+        query = query.order_by(_GIVEN.step, _GIVEN.model)
         with self._database.read() as connection:
-            return tuple((model, step) for model, step in connection.execute(query))
+            for some in portions(list(found)):
+                rows = connection.execute(query.where(schema.run.c.id.in_(some)))
+                for run, model, step in rows:
+                    found[run].append((model, step))
+        return {run: tuple(given) for run, given in found.items()}
 
     def give(self, run: str, models: Sequence[tuple[str, int]]) -> None:
         """Say that a run gave logged models, each at a step.

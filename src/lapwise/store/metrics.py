@@ -7,8 +7,8 @@ import binascii
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
-from operator import lt
+from itertools import chain, islice, starmap
+from operator import le, lt
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,6 +21,7 @@ from lapwise.store.chunks import FULL, Points, joined, pack, thinned, unpack
 from lapwise.store.curve import downsampled
 from lapwise.store.database import Database, portions
 from lapwise.store.schema import metric_chunk, metric_key, metric_latest
+from lapwise.store.summaries import plain_rows
 
 __all__ = ["SqlMetrics"]
 
@@ -29,6 +30,7 @@ _DEEP = 13  # chunks that can be joined at once: each is at most as long as thos
 _WHOLE = 4_000  # points of a metric that are read whole for a curve
 _MOST_POINTS = 10_000  # of a curve
 _MOST_AT_ONCE = 50_000  # of a page
+_LEAST, _MOST = -(2**63), 2**63 - 1  # of all steps
 _CHUNK = metric_chunk.c
 
 
@@ -169,14 +171,14 @@ class SqlMetrics:
         ]
         held: dict[int, Points] = {}
         if sum(one.size for one in chunks) > max(_WHOLE, points):
-            inside = [
-                one
-                for one in chunks
-                if (start is None or one.low >= start) and (end is None or one.high < end)
-            ]
-            held = _read(connection, inside, thin=True)
+            bounds = {
+                "low": _LEAST if start is None else start,
+                "high": _MOST if end is None else end - 1,
+            }
+            rows = plain_rows(connection, _THIN, {"number": number, "name": name, **bounds})
+            held = {id_: unpack(thin) for id_, thin in rows}
         held.update(_read(connection, [one for one in chunks if one.id not in held]))
-        found = _in_order(held)
+        found = _by_step(held)
         if start is not None or end is not None:
             steps = found.steps
             found = found.picked(
@@ -240,7 +242,13 @@ _CHUNKS = (
 )
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _PACKED = select(_CHUNK.id, _CHUNK.points).where(_CHUNK.id.in_(_IDS))
-_THIN = select(_CHUNK.id, _CHUNK.thin).where(_CHUNK.id.in_(_IDS), _CHUNK.thin.is_not(None))
+_THIN = select(_CHUNK.id, _CHUNK.thin).where(
+    _CHUNK.run == bindparam("number"),
+    _CHUNK.key == _OF_NAME,
+    _CHUNK.low >= bindparam("low"),
+    _CHUNK.high <= bindparam("high"),
+    _CHUNK.thin.is_not(None),
+)
 _GONE = metric_chunk.delete().where(_CHUNK.id.in_(_IDS))
 _TAIL = (
     select(
@@ -261,19 +269,16 @@ _TAILS = (
 
 def _chunks(connection: Connection, number: int, name: str) -> list[_Chunk]:
     """Return the chunks of a metric, in the order in which they were logged."""
-    rows = connection.execute(_CHUNKS, {"number": number, "name": name})
-    return [_Chunk(*row) for row in rows]
+    rows = plain_rows(connection, _CHUNKS, {"number": number, "name": name})
+    return list(starmap(_Chunk, rows))
 
 
-def _read(
-    connection: Connection, chunks: Sequence[_Chunk], *, thin: bool = False
-) -> dict[int, Points]:
-    """Return the points of chunks by id; with ``thin`` only of those that were thinned."""
+def _read(connection: Connection, chunks: Sequence[_Chunk]) -> dict[int, Points]:
+    """Return the points of chunks by id."""
     found: dict[int, Points] = {}
-    query = _THIN if thin else _PACKED
     for some in portions([one.id for one in chunks]):
         found.update(
-            (id_, unpack(packed)) for id_, packed in connection.execute(query, {"ids": some})
+            (id_, unpack(packed)) for id_, packed in connection.execute(_PACKED, {"ids": some})
         )
     return found
 
@@ -304,6 +309,17 @@ def _in_order(held: dict[int, Points]) -> Points:
     whole = _whole([held[id_] for id_ in sorted(held)])
     moments = list(zip(whole.steps, whole.ats, strict=True))
     return whole.picked(sorted(range(len(moments)), key=moments.__getitem__))
+
+
+def _by_step(held: dict[int, Points]) -> Points:
+    """Return the points of chunks by step, and by time where that is needed to put them in order."""
+    if not held:
+        return Points((), (), ())
+    found = _whole(sorted(held.values(), key=lambda one: (one.steps[0], one.ats[0])))
+    steps, ats = found.steps, found.ats
+    if steps[0] != steps[-1] and all(map(le, steps, islice(steps, 1, None))):
+        return found
+    return found.picked(sorted(range(len(steps)), key=lambda at: (steps[at], ats[at])))
 
 
 def _whole(parts: Sequence[Points]) -> Points:

@@ -154,13 +154,18 @@ class Models(Protocol):
         The same model and digest *and lineage run*, or the same id, returns the version that is
         there, unaudited. A number that is given (a version that another registry had) stays.
 
+        A name that a lap registers under is governed by its loop from then on, with all versions.
+
         Raises:
-            ConflictError: another version has the number.
+            ConflictError: another version has the number; or a lap made this one, and its name has
+                versions in production that no loop can replace.
         """
         ...
 
     def get(self, reference: str) -> ModelVersion:
         """Return a version by id, ``model@vN``, ``model@stage`` or ``model`` (the newest).
+
+        One that is marked ``deleted`` is found by id and number only.
 
         Raises:
             NotFoundError: there is none; the error lists the near ones.
@@ -191,6 +196,7 @@ class Models(Protocol):
 
         Raises:
             ConflictError: there is such a name (an archived one too).
+            DeclarationError: it is no name.
         """
         ...
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from lapwise.core.errors import ConflictError, NotFoundError
+from lapwise.core.errors import ConflictError, DeclarationError, NotFoundError
 from lapwise.core.model import ModelVersion
 from lapwise.core.tracked import Page, RegisteredModel
 from lapwise.store import schema
@@ -17,6 +17,7 @@ from lapwise.store.nearest import nearest
 
 __all__ = ["SqlModelNames", "enter_name"]
 
+_LONGEST = 500
 _NAME = schema.registered_model.c
 _VERSION = schema.model_version.c
 
@@ -32,7 +33,9 @@ class SqlModelNames:
 
         Raises:
             ConflictError: there is such a name (an archived one too).
+            DeclarationError: it is no name.
         """
+        _check(name)
         with self._database.write() as connection:
             self._database.serialise(connection, "audit")
             _refuse_taken(connection, name)
@@ -60,6 +63,7 @@ class SqlModelNames:
             NotFoundError: there is no such name.
             ConflictError: the new name is taken, or the model is governed by a loop, which knows it
                 by its name: it is neither renamed nor archived.
+            DeclarationError: the new name is none.
         """
         with self._database.write() as connection:
             self._database.serialise(connection, "audit")
@@ -78,6 +82,7 @@ class SqlModelNames:
             if archived is not None:
                 values["archived"] = int(archived)
             if new is not None and new != name:
+                _check(new)
                 _refuse_taken(connection, new)
                 values["name"] = new
                 _rename(connection, name, new)
@@ -132,6 +137,15 @@ def enter_name(connection: Connection, version: ModelVersion) -> bool:
         .values(updated=max(version.created, found.updated), governed=int(governed), archived=0)
     )
     return governed
+
+
+def _check(name: str) -> None:
+    if not name.strip() or len(name) > _LONGEST or not name.isprintable():
+        raise DeclarationError(
+            "a model cannot have such a name",
+            value=name,
+            expected=f"1 to {_LONGEST} characters that can be seen",
+        )
 
 
 def _refuse_foreign(connection: Connection, model: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapwise.store.address import is_remote
 from lapwise.store.blobs import open_blobs
-from lapwise.store.remote import is_remote
 
 if TYPE_CHECKING:
     from lapwise.store.database import Database

@@ -12,15 +12,7 @@ from sqlalchemy import Connection, bindparam, func, select, union
 
 from lapwise.core.digest import Digest
 from lapwise.core.errors import ConflictError, NotFoundError
-from lapwise.core.model import (
-    Artifact,
-    Capture,
-    Metric,
-    Param,
-    Run,
-    RunStatus,
-    Tag,
-)
+from lapwise.core.model import Artifact, Capture, Metric, Param, Run, RunStatus, Tag
 from lapwise.core.tracked import Page, RunInput, RunSummary
 from lapwise.store import schema
 from lapwise.store.boundary import crossing

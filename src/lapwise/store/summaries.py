@@ -16,7 +16,15 @@ from lapwise.store import schema
 from lapwise.store.database import portions
 from lapwise.store.encoding import decode
 
-__all__ = ["Columns", "inputs_of", "metrics_of", "params_of", "summaries", "tags_of"]
+__all__ = [
+    "Columns",
+    "inputs_of",
+    "metrics_of",
+    "params_of",
+    "plain_rows",
+    "summaries",
+    "tags_of",
+]
 
 R = TypeVar("R")
 

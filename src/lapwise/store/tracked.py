@@ -272,6 +272,10 @@ class LoggedModels(Protocol):
         """Add to a logged model in one transaction.
 
         A metric of the same name, run, dataset and step is replaced.
+
+        Raises:
+            NotFoundError: there is no such logged model.
+            ConflictError: a parameter has another value already (parameters never change).
         """
         ...
 
@@ -291,6 +295,10 @@ class LoggedModels(Protocol):
         """Return (id, step) of the logged models that a run gave, in order."""
         ...
 
+    def of_runs(self, runs: Sequence[str]) -> dict[str, tuple[tuple[str, int], ...]]:
+        """Return what :meth:`of_run` does, by run id."""
+        ...
+
     def give(self, run: str, models: Sequence[tuple[str, int]]) -> None:
         """Say that a run gave logged models, each at a step."""
         ...
@@ -304,7 +312,12 @@ class Labels(Protocol):
     """
 
     def set(self, kind: str, subject: str, labels: Sequence[Tag]) -> None:
-        """Set labels; one set again has the last value."""
+        """Set labels; one set again has the last value.
+
+        Raises:
+            NotFoundError: there is no such subject, or no version of an alias's number.
+            DeclarationError: there is no such kind.
+        """
         ...
 
     def remove(self, kind: str, subject: str, names: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ due; ``webhook.seen`` is the last event that was looked at. Only one process loo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice, zip_longest
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -96,17 +97,13 @@ class SqlWebhooks:
         if self._is_behind():
             with self._database.write() as connection:
                 self._catch_up(connection)
-        turn = func.row_number().over(partition_by=_SENT.webhook, order_by=(_SENT.due, _SENT.event))
-        waiting = (
-            select(_SENT.webhook, _SENT.event, turn.label("turn"))
-            .join(_TABLE, _HOOK.id == _SENT.webhook)
-            .where(_SENT.state == "waiting", _SENT.due <= at, _HOOK.removed.is_(None))
-            .subquery()
-        )
-        chosen = (_SENT.webhook == waiting.c.webhook) & (_SENT.event == waiting.c.event)
-        query = _rows().join(waiting, chosen).order_by(waiting.c.turn, _SENT.due).limit(limit)
+        waits = _rows().where(_SENT.state == "waiting", _SENT.due <= at)
+        waits = waits.order_by(_SENT.due, _SENT.event).limit(limit)
         with self._database.read() as connection:
-            found = [_delivery(row) for row in connection.execute(query)]
+            hooks = connection.scalars(select(_HOOK.id).where(_HOOK.removed.is_(None))).all()
+            queues = [connection.execute(waits.where(_SENT.webhook == id)).all() for id in hooks]
+        turns = (row for turn in zip_longest(*queues) for row in turn if row is not None)
+        found = [_delivery(row) for row in islice(turns, limit)]
         return sorted(found, key=lambda one: (one.due, one.event.number))
 
     def record(self, delivery: Delivery) -> None:

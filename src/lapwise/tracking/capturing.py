@@ -20,7 +20,7 @@ from lapwise.tracking.packages import package_lines
 from lapwise.tracking.pins import find_lock, pinned_hashes
 from lapwise.tracking.redact import mask_command
 
-__all__ = ["capture", "completed", "with_seed"]
+__all__ = ["capture", "completed", "of_part", "with_seed"]
 
 
 def capture(
@@ -94,6 +94,14 @@ def with_seed(known: Capture, seed: int, seeded: Sequence[Param] = ()) -> Captur
         seeds=tuple(fresh[name] for name in sorted(fresh)),
         flags=tuple(flag for flag in known.flags if flag != "unseeded"),
     )
+
+
+def of_part(known: Capture, seed: int | None) -> Capture:
+    """Return the capture of a run that is a part of another: fresh, whatever became of the whole."""
+    if seed is not None:
+        known = with_seed(known, seed)
+    flags = tuple(flag for flag in known.flags if flag not in {"changed", "resumed"})
+    return msgspec.structs.replace(known, flags=flags)
 
 
 def completed(known: Capture) -> Capture | None:

@@ -31,7 +31,7 @@ from lapwise.tracking.wal import (
 
 T = TypeVar("T")
 
-__all__ = ["REOPENED", "SIGNALLED", "deliver", "is_away", "may_end", "open_run"]
+__all__ = ["REOPENED", "SIGNALLED", "deliver", "in_a_line", "is_away", "may_end", "open_run"]
 
 REOPENED = "lapwise.reopened"
 """The tag that says which log ends a run that was opened again."""
@@ -49,12 +49,21 @@ _ANSWERS = (NotFoundError, ConflictError, CorruptError, SchemaError)
 def is_away(error: BaseException) -> bool:
     """Return whether an error says that the store did not answer, not what it answered.
 
-    >>> is_away(StoreError("no answer")), is_away(AccessError("not yours"))
+    >>> is_away(StoreError("no answer")), is_away(NotFoundError("no such run"))
     (True, False)
     """
     if isinstance(error, LapwiseError):
         return isinstance(error, StoreError) and not isinstance(error, _ANSWERS)
     return isinstance(error, OSError)
+
+
+def in_a_line(error: BaseException) -> str:
+    """Return what an error says, on one line.
+
+    >>> in_a_line(StoreError("no answer", value=503, fix="try again"))
+    'no answer: 503'
+    """
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def open_run(runs: Runs, begin: Begin, log: str) -> Run | None:

@@ -17,8 +17,8 @@ import msgspec
 from lapwise.core.clock import MachineClock
 from lapwise.core.errors import TrackingError
 from lapwise.core.model import Capture, Param, Run, RunStatus
+from lapwise.store.address import is_remote
 from lapwise.store.model import Store
-from lapwise.store.remote import is_remote
 from lapwise.tracking.attachments import Attachments
 from lapwise.tracking.capturing import completed
 from lapwise.tracking.deliver import SIGNALLED
@@ -44,7 +44,7 @@ PATIENCE = 10.0
 """Seconds that the end of a run waits while nothing moves."""
 
 AWAY = 2.0
-"""The same when the store did not answer before either."""
+"""The same when the store did not take what it was given before either."""
 
 BEAT = 10.0
 """Seconds between two beats of a run's heart."""

@@ -93,7 +93,8 @@ class Recovery(Record, frozen=True, kw_only=True):
 
     ``shipped`` says that all of it is in the store now; otherwise ``note`` says why not, and the
     log is still there. ``waits`` says that it is for this store to take; what living processes or
-    other stores have to do with is only mentioned. ``damaged`` says that the last frame was torn
+    other stores have to do with is only mentioned. ``away`` says that the store did not answer, so
+    that trying again may help. ``damaged`` says that the last frame was torn
     and left out. ``number`` is 0 where the store did not say it.
     """
 
@@ -105,3 +106,4 @@ class Recovery(Record, frozen=True, kw_only=True):
     note: str = ""
     number: int = 0
     waits: bool = False
+    away: bool = False

@@ -13,14 +13,15 @@ from lapwise.core.model import Run, RunStatus
 from lapwise.core.protocols import Progress, SilentProgress, Task
 from lapwise.store.model import Store
 from lapwise.tracking.carry import read_begin
-from lapwise.tracking.deliver import SIGNALLED, deliver, is_away, may_end, open_run
+from lapwise.tracking.deliver import SIGNALLED, deliver, in_a_line, is_away, may_end, open_run
 from lapwise.tracking.model import Recovery
 from lapwise.tracking.spool import Spool
-from lapwise.tracking.upload import upload
+from lapwise.tracking.upload import bring_capture, upload
 from lapwise.tracking.wal import (
     ArtifactEntry,
     Batch,
     Begin,
+    CaptureEntry,
     End,
     LogReader,
     TagsEntry,
@@ -93,10 +94,10 @@ def recover(
                 if all_stores:
                     found.append(_left(begin.run, "it belongs to another store"))
             elif away:
-                found.append(_left(begin.run, away, waits=True))
+                found.append(_left(begin.run, away, waits=True, away=True))
             else:
-                one, is_gone = _Log(store, root, path, begin, task).ship()
-                away = one.note if is_gone and one else ""
+                one = _Log(store, root, path, begin, task).ship()
+                away = one.note if one is not None and one.away else ""
                 found += [one] if one else []
     task.done()
     if not any(folder.glob("*.wal")):
@@ -111,9 +112,16 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _left(run: str, note: str, *, waits: bool = False) -> Recovery:
+def _left(run: str, note: str, *, waits: bool = False, away: bool = False) -> Recovery:
     return Recovery(
-        run=run, status=None, entries=0, damaged=False, shipped=False, note=note, waits=waits
+        run=run,
+        status=None,
+        entries=0,
+        damaged=False,
+        shipped=False,
+        note=note,
+        waits=waits,
+        away=away,
     )
 
 
@@ -132,23 +140,24 @@ class _Log:
         self._signalled = False
         self._notes: list[str] = []
 
-    def ship(self) -> tuple[Recovery | None, bool]:
-        """Ship it; return what to say of it, and whether the store did not answer."""
+    def ship(self) -> Recovery | None:
+        """Ship it; return what to say of it, or None when it held nothing."""
         reader = LogReader(self._path)
         try:
             run = self._ship(reader)
         except NotFoundError as error:
             if not self._entries:  # its writer died before the store had the run
                 self._path.unlink(missing_ok=True)
-                return None, False
-            return self._waits(reader, f"{error.thing} in this store"), False
+                return None
+            return self._waits(reader, f"{error.thing} in this store")
         except msgspec.ValidationError:
-            return self._waits(reader, "the log is of a newer Lapwise"), False
+            return self._waits(reader, "the log is of a newer Lapwise")
         except Exception as error:  # noqa: BLE001 - whatever ails the store, the log is safe
-            return self._waits(reader, f"{type(error).__name__}: {error}"), is_away(error)
+            note = f"{type(error).__name__}: {in_a_line(error)}"
+            return self._waits(reader, note, away=is_away(error))
         finally:
             reader.close()
-        recovery = Recovery(
+        return Recovery(
             run=self._begin.run,
             number=run.number,
             status=run.status,
@@ -157,12 +166,12 @@ class _Log:
             shipped=True,
             note="; ".join(self._notes),
         )
-        return recovery, False
 
     def _ship(self, reader: LogReader) -> Run:
         runs, begin, log = self._store.runs, self._begin, self._path.stem
         open_run(runs, begin, log)
-        self._bring_capture()
+        if begin.record is not None:
+            bring_capture(self._store.blobs, self._spool, begin.record.capture)
         while True:
             before = reader.offset
             batch = reader.next(rest=True)
@@ -198,24 +207,16 @@ class _Log:
                 others.append(entry)
         key = f"{self._path.stem}:{batch.number}"
         run, runs = self._begin.run, self._store.runs
+        for entry in others:
+            if isinstance(entry, CaptureEntry):
+                bring_capture(self._store.blobs, self._spool, entry.capture)
         self._notes += deliver(runs, run, key, others)
         if spooled:
             self._notes += upload(
                 runs, self._store.blobs, self._spool, run, f"{key}:files", spooled
             )
 
-    def _bring_capture(self) -> None:
-        capture = self._begin.record and self._begin.record.capture
-        for digest in (capture.patch, capture.packages) if capture else ():
-            if digest is not None:
-                try:
-                    self._spool.bring(digest, self._store.blobs)
-                except NotFoundError:
-                    self._notes.append("the patch or the list of packages is gone")
-                else:
-                    self._spool.forget(digest)
-
-    def _waits(self, reader: LogReader, note: str) -> Recovery:
+    def _waits(self, reader: LogReader, note: str, *, away: bool = False) -> Recovery:
         return Recovery(
             run=self._begin.run,
             status=None,
@@ -224,4 +225,5 @@ class _Log:
             shipped=False,
             note=note,
             waits=True,
+            away=away,
         )

@@ -14,10 +14,10 @@ from lapwise.core.clock import MachineClock
 from lapwise.core.errors import LapwiseError, TrackingError
 from lapwise.core.ids import new_id
 from lapwise.core.model import Param, Run, RunStatus
+from lapwise.store.address import is_remote
 from lapwise.store.model import Store
-from lapwise.store.remote import is_remote
 from lapwise.tracking.active import enter_run, leave_run
-from lapwise.tracking.capturing import with_seed
+from lapwise.tracking.capturing import of_part, with_seed
 from lapwise.tracking.deliver import open_run
 from lapwise.tracking.living import Living
 from lapwise.tracking.recovery import log_folder, store_mark
@@ -86,10 +86,16 @@ class ActiveRun(Living):
                     fold.log_metric("auc", fit(train, test))
         """
         self._check_open()
+        if self._role == "forked":
+            raise TrackingError(
+                f"{self.label} has no parts of its own in a forked child",
+                expected="a store that was opened after the fork",
+                fix=f"lw.start_run({self.record.experiment!r}, parent={self.id!r})",
+            )
         checked = check_params(params or {}), check_tags(tags or {})
         capture = self.record.capture
-        if capture is not None and seed is not None:
-            capture = with_seed(capture, seed)
+        if capture is not None:
+            capture = of_part(capture, seed)
         record = Run(
             id=new_id(),
             number=0,

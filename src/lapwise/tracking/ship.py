@@ -10,17 +10,18 @@ from functools import partial
 
 from lapwise.core.clock import MachineClock
 from lapwise.core.errors import AccessError, TrackingError
-from lapwise.core.model import Run
+from lapwise.core.model import Capture, Run
 from lapwise.store.blobs import Blobs
 from lapwise.store.model import Runs
 from lapwise.tracking.carry import Carrier
-from lapwise.tracking.deliver import deliver, is_away
+from lapwise.tracking.deliver import deliver, in_a_line, is_away
 from lapwise.tracking.spool import Spool
-from lapwise.tracking.upload import Uploader, upload
+from lapwise.tracking.upload import Uploader, bring_capture, upload
 from lapwise.tracking.wal import (
     BATCH_BYTES,
     ArtifactEntry,
     Batch,
+    CaptureEntry,
     End,
     LogReader,
     LogWriter,
@@ -36,6 +37,9 @@ LONGEST_PAUSE = 5.0
 
 REFUSED_PAUSE = 60.0
 """The same while it answers that we may not: a token that expired is not guessed at."""
+
+AWAY = 2.0
+"""Seconds that the end of a run waits for a store that never answered it."""
 
 CARRY = 1.0
 """Seconds between two looks at the logs of forked children."""
@@ -114,6 +118,7 @@ class Shipper:
         self._end: End | None = None
         self._abandoned = False
         self._silent = False
+        self._reached = False
         self._thread = threading.Thread(target=self._work, name="lapwise-shipper", daemon=True)
         self._thread.start()
 
@@ -178,7 +183,8 @@ class Shipper:
                 if not (self._uploader.idle or self._uploader.failing):
                     self._moved = now
                 still = now - max(self._moved, begun)
-                if still > patience or (limit is not None and now - begun > limit):
+                allowed = patience if self._reached or not self.failing else min(patience, AWAY)
+                if still > allowed or (limit is not None and now - begun > limit):
                     break
                 if not said and now - begun > TALK and limit is None:
                     said = True
@@ -200,7 +206,7 @@ class Shipper:
         try:
             where = self._waiting
             if where is not None and where.opening is not None:
-                opening = partial(self._open, where, where.opening)
+                opening = partial(self._open, where.opening)
                 if not self._insist(opening):
                     return
             while not self._abandoned:
@@ -214,11 +220,12 @@ class Shipper:
                 if end is not None and self._conclude(end):
                     return
         finally:
+            self._uploader.abandon()
             self._carrier.close()
             self._reader.close()
             self._writer.close()
 
-    def _open(self, waiting: Waiting, opening: Callable[[], Run]) -> None:
+    def _open(self, opening: Callable[[], Run]) -> None:
         try:
             record = opening()
         except Exception as error:
@@ -226,11 +233,15 @@ class Shipper:
                 self._answered(error)
             raise
         self._answered(record)
-        capture = record.capture
-        for digest in (capture.patch, capture.packages) if capture else ():
-            if digest is not None:
-                entry = ArtifactEntry("", digest, 0)
-                self._uploader.put(partial(_bring, waiting, entry))
+        self._bring(record.capture)
+
+    def _bring(self, capture: Capture | None) -> None:
+        where = self._waiting
+        if where is None or capture is None:
+            return
+        digests = (capture.patch, capture.packages)
+        if any(digest is not None and where.spool.has(digest) for digest in digests):
+            self._uploader.put(partial(bring_capture, where.blobs, where.spool, capture))
 
     def _answered(self, answer: Run | Exception) -> None:
         with self._progress:
@@ -280,6 +291,9 @@ class Shipper:
         others = [e for e in batch.entries if not (isinstance(e, ArtifactEntry) and e.spooled)]
         for sentence in deliver(self._runs, self._run, key, others):
             self._complain(f"a parameter was not kept: {sentence}")
+        for entry in others:
+            if isinstance(entry, CaptureEntry):
+                self._bring(entry.capture)
         if spooled and self._waiting is not None:
             where = self._waiting
             self._uploader.put(
@@ -322,7 +336,7 @@ class Shipper:
                 self._warn(error)
                 longest = REFUSED_PAUSE if isinstance(error, AccessError) else LONGEST_PAUSE
             else:
-                self._silent = False
+                self._silent, self._reached = False, True
                 self._moved = self._now()
                 return True
             if self._abandoned:
@@ -339,15 +353,9 @@ class Shipper:
             _LOG.warning(
                 "run %s: the store did not take what was logged (%s); it waits in %s",
                 self._run,
-                error,
+                in_a_line(error),
                 self._writer.path,
             )
 
     def _complain(self, sentence: str) -> None:
         _LOG.warning("run %s: %s", self._run, sentence)
-
-
-def _bring(waiting: Waiting, entry: ArtifactEntry) -> list[str]:
-    waiting.spool.bring(entry.digest, waiting.blobs)
-    waiting.spool.forget(entry.digest)
-    return []

@@ -63,6 +63,10 @@ class Spool:
                 raise
         return digest, size
 
+    def has(self, digest: Digest) -> bool:
+        """Return whether a file waits here."""
+        return self._path(digest).exists()
+
     def bring(self, digest: Digest, blobs: Blobs) -> None:
         """Put a file into the store unless it is there; it stays here until :meth:`forget`.
 
@@ -103,5 +107,5 @@ class Spool:
 
     def _partial(self) -> Path:
         with writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # patches, models
         return self.folder / f"{new_id()}.part"

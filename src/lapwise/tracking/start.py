@@ -16,9 +16,9 @@ from lapwise.core.clock import MachineClock
 from lapwise.core.digest import Digest
 from lapwise.core.errors import NotFoundError, TrackingError
 from lapwise.core.ids import new_id
-from lapwise.core.model import Capture, DatasetVersion, KeyPart, Param, Run
+from lapwise.core.model import Capture, DatasetVersion, KeyPart, Param, Run, Scalar
+from lapwise.store.address import is_remote
 from lapwise.store.model import Store
-from lapwise.store.remote import is_remote
 from lapwise.tracking.capturing import capture
 from lapwise.tracking.carry import read_begin
 from lapwise.tracking.deliver import is_away
@@ -126,9 +126,14 @@ def start_run(
             beat=now,
         )
         run = begin_run(record, store=store, root=folder, system_metrics=system_metrics)
+    return _described(run, *checked)
+
+
+def _described(run: ActiveRun, params: dict[str, Scalar], tags: dict[str, str]) -> ActiveRun:
+    """Return a run with its first parameters and tags; one that refuses them has failed."""
     try:
-        run.log_params(checked[0])
-        run.set_tags(checked[1])
+        run.log_params(params)
+        run.set_tags(tags)
     except BaseException:
         run.end("failed")
         raise
@@ -183,9 +188,9 @@ def _ship_the_dead(store: Store, root: Path, *, background: bool) -> None:
 
 
 def _keep_shipping(store: Store, root: Path) -> None:
-    """Try until nothing waits any more, or this process ends."""
+    """Try until the store has answered, or is closed, or this process ends."""
     for pause in chain(AGAIN, repeat(AGAIN[-1])):
-        if not any(found.waits for found in recover(store, root)):
+        if not any(found.away for found in recover(store, root)):
             return
         MachineClock().sleep(pause)
 

@@ -111,7 +111,8 @@ def choose_columns(listed: Sequence[RunRow], width: int = 80, *, extra: int = 0)
     """Return the metrics and parameters that fit beside the fixed columns.
 
     Those that differ between the listed runs come first, metrics and parameters in turns, the
-    ones that most runs have before the others; what is too wide is passed over.
+    ones that most runs have before the others; what is too wide is passed over, and so is what
+    the machine did (``system/...``).
 
     Args:
         listed: the rows of the table.
@@ -120,7 +121,7 @@ def choose_columns(listed: Sequence[RunRow], width: int = 80, *, extra: int = 0)
     """
     none = Columns(metrics=(), params=())
     room = width - extra + GAP - sum(size + GAP for size in _widths(listed, none))
-    metrics = _ranked([{one.name: one.value for one in row.metrics} for row in listed])
+    metrics = _ranked([_chosen_metrics(row) for row in listed])
     params = _ranked([{one.name: one.value for one in row.params} for row in listed])
     turns = [
         pair
@@ -138,6 +139,11 @@ def choose_columns(listed: Sequence[RunRow], width: int = 80, *, extra: int = 0)
             room -= size + GAP
             chosen[kind].append(name)
     return Columns(metrics=tuple(chosen["metrics"]), params=tuple(chosen["params"]))
+
+
+def _chosen_metrics(row: RunRow) -> dict[str, Scalar]:
+    """Return a run's metrics but those of the machine, which nobody asked for."""
+    return {one.name: one.value for one in row.metrics if not one.name.startswith("system/")}
 
 
 def headers(listed: Sequence[RunRow], columns: Columns) -> tuple[str, ...]:

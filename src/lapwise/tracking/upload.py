@@ -6,14 +6,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from lapwise.core.errors import NotFoundError
-from lapwise.core.model import Artifact
+from lapwise.core.errors import DeclarationError, NotFoundError
+from lapwise.core.model import Artifact, Capture, Tag
 from lapwise.store.blobs import Blobs
 from lapwise.store.model import Runs
+from lapwise.tracking.deliver import in_a_line
 from lapwise.tracking.spool import Spool
 from lapwise.tracking.wal import ArtifactEntry
 
-__all__ = ["Uploader", "upload"]
+__all__ = ["LOST", "Uploader", "bring_capture", "upload"]
+
+LOST = "lapwise.lost"
+"""The tag that says which files a run logged and does not have."""
 
 PAUSES = (0.2, 1.0, 5.0, 15.0)
 """Seconds between attempts while the store does not take a file; the last one is repeated."""
@@ -25,7 +29,8 @@ def upload(
     """Bring files to the store, then log them under an idempotency key, then let go of them.
 
     Returns:
-        One sentence for each file that is nowhere any more.
+        One sentence for each file that is nowhere any more, or that the store will never take, such
+        as one that is too large for it; the run's tag ``lapwise.lost`` says so too.
 
     Raises:
         Exception: whatever the store raises; trying again later is safe.
@@ -35,15 +40,28 @@ def upload(
     for entry in entries:
         try:
             spool.bring(entry.digest, blobs)
-        except NotFoundError as error:
-            lost.append(f"'{entry.name}': {error.thing}")
+        except (NotFoundError, DeclarationError) as error:
+            lost.append(f"'{entry.name}' is not kept: {error.thing}")
         else:
             found.append(Artifact(name=entry.name, digest=entry.digest, size=entry.size))
-    if found:
-        runs.log(run, artifacts=found, batch=key)
+    tags = [Tag(name=LOST, value="; ".join(lost)[:500])] if lost else []
+    runs.log(run, artifacts=found, tags=tags, batch=key)
     for entry in entries:
         spool.forget(entry.digest)
     return lost
+
+
+def bring_capture(blobs: Blobs, spool: Spool, capture: Capture | None) -> list[str]:
+    """Bring the patch and the list of packages to the store, where they wait on this disk.
+
+    Raises:
+        Exception: whatever the store raises; trying again later is safe.
+    """
+    for digest in (capture.patch, capture.packages) if capture else ():
+        if digest is not None and spool.has(digest):
+            spool.bring(digest, blobs)
+            spool.forget(digest)
+    return []
 
 
 class Uploader:
@@ -100,7 +118,7 @@ class Uploader:
                 sentences = work()
             except Exception as error:  # noqa: BLE001 - whatever ails the store, the spool is safe
                 if not self.failing:
-                    self._complain(f"a file waits on this disk: {error}")
+                    self._complain(f"a file waits on this disk: {in_a_line(error)}")
                 self.failing = True
                 self._pause(PAUSES[min(tries, len(PAUSES) - 1)])
                 tries += 1

@@ -123,6 +123,7 @@ ACTS: dict[str, tuple[Role, Act]] = {
     "logged/metrics": ("viewer", lambda s, k: s.logged.metrics([k.logged])),
     "logged/artifacts": ("viewer", lambda s, k: s.logged.artifacts(k.logged)),
     "logged/of_run": ("viewer", lambda s, k: s.logged.of_run(k.run)),
+    "logged/of_runs": ("viewer", lambda s, k: s.logged.of_runs([k.run])),
     "logged/give": ("contributor", lambda s, k: s.logged.give(k.run, [(k.logged, 0)])),
     "labels/set": (
         "contributor",

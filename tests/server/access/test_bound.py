@@ -13,7 +13,7 @@ from lapwise.core.errors import AccessError, LapwiseError, NotFoundError
 from lapwise.core.ids import new_id
 from lapwise.core.model import Approval, Artifact, Tag
 from lapwise.core.rollout import RolloutEvent
-from lapwise.server.access import RULES, bind, principal_of
+from lapwise.server.access import RULES, bind, principal_of, ruling
 from lapwise.store.calls import calls
 from lapwise.store.model import Store
 from tests.server.access.acts import ACTS, LISTED, MINE, OTHERS, ROLES, SHARED, Kept, keep, token
@@ -125,14 +125,17 @@ def test_pages_hold_what_is_seen_and_their_marks_name_nothing_else(sqlite_store:
     assert not after
 
 
-def test_the_log_is_read_on_past_what_is_not_seen(sqlite_store: Store) -> None:
-    for number in range(2100):
-        subject = MINE if number % 700 == 0 else OTHERS
+def test_the_log_is_read_on_past_what_is_not_seen(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ruling, "_ROUND", 10)
+    for number in range(105):
+        subject = MINE if number % 35 == 0 else OTHERS
         sqlite_store.audit.append(act(f"a{number}", f"{subject}@v1"))
     seen = bind(sqlite_store, principal("viewer", MINE))
     first = seen.audit.entries(limit=2)
     rest = seen.audit.entries(after=first[-1].sequence, limit=2)
-    assert [one.action for one in (*first, *rest)] == ["a0", "a700", "a1400"]
+    assert [one.action for one in (*first, *rest)] == ["a0", "a35", "a70"]
 
 
 def test_blobs_are_read_by_who_sees_what_names_them(two: Two) -> None:
@@ -203,7 +206,7 @@ def test_users_meet_nothing_without_an_approver(two: Two) -> None:
 
 def test_nothing_is_taken_over_by_naming_it_as_ones_own(two: Two) -> None:
     """Records carry both an id and a product; what is kept under the id counts too."""
-    store, _, others = two
+    store, mine, others = two
     eve = bind(store, principal("approver", MINE, name="eve"))
     kept = store.rollouts.get(others.rollout)
     stolen = msgspec.structs.replace(kept, model=MINE)
@@ -216,6 +219,7 @@ def test_nothing_is_taken_over_by_naming_it_as_ones_own(two: Two) -> None:
             msgspec.structs.replace(version(MINE), id=others.version), act(subject=OTHERS)
         ),
         lambda: eve.models.move([], act("stage", f"{OTHERS}@v1")),
+        lambda: eve.logged.give(mine.run, [(others.logged, 0)]),
         lambda: eve.experiments.update(int(others.number), at=9, name="mine now"),
         lambda: eve.models.update_name(MINE, at=9, new=OTHERS),
         lambda: eve.labels.set("version", others.version, [Tag(name="a", value="b")]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from lapwise.store.model import Store
 from lapwise.store.open import open_store
 from tests.server.access.acts import keep
 from tests.server.sharing import bearer, give, sharing
+from tests.server.test_pages import ARGUMENTS
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +24,9 @@ def kept(
     folder = tmp_path_factory.mktemp("login")
     shutil.copy(sqlite_template, folder / "lapwise.db")
     place = f"sqlite:///{folder}/lapwise.db", f"{folder}/blobs"
-    with open_store(*place) as store:
-        give(store, ("admin", "*"), name="root")
+    with open_store(*place) as store, sharing_with_admin(folder, store, place) as url:
         keep(store, "churn")
-        with sharing(folder, *place, "--login") as (url, _):
-            yield url, store
+        yield url, store
 
 
 @pytest.fixture
@@ -58,6 +58,28 @@ def test_a_browser_is_led_to_the_login_and_back(
     assert "Log out" in shown.text
 
 
+def test_a_person_logs_in_looks_and_logs_out(kept: tuple[str, Store]) -> None:
+    """In a real browser, which decides by itself what it says of origins and cookies."""
+    from playwright.sync_api import sync_playwright
+
+    url, store = kept
+    found = shutil.which("chromium")
+    assert found, "Chromium is not installed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
+        page = chromium.new_page()
+        page.goto(f"{url}/models/churn")
+        page.fill("#token", give(store, ("viewer", "churn")))
+        page.click("main button")
+        page.wait_for_url("**/models/churn")
+        assert page.inner_text("h1") == "churn: versions"
+        page.click("text=Log out")
+        page.wait_for_url("**/login")
+        page.goto(f"{url}/models/churn")
+        assert page.inner_text("h1") == "Log in"
+        chromium.close()
+
+
 def test_logging_out_ends_the_session(kept: tuple[str, Store], browser: httpx.Client) -> None:
     log_in(browser, give(kept[1], ("viewer", "*")))
     cookie = browser.cookies["lapwise-session"]
@@ -66,6 +88,14 @@ def test_logging_out_ends_the_session(kept: tuple[str, Store], browser: httpx.Cl
     assert left.status_code == 303
     stolen = {"cookie": f"lapwise-session={cookie}"}
     assert browser.get("/", headers=stolen).status_code == 303
+
+
+def test_a_wrong_token_is_told_and_gives_no_cookie(browser: httpx.Client) -> None:
+    answer = log_in(browser, "admin")
+    assert answer.status_code == 401
+    assert "opens nothing" in answer.text
+    assert "set-cookie" not in answer.headers
+    assert 'value="admin"' not in answer.text
 
 
 def test_a_session_dies_with_its_token(kept: tuple[str, Store], browser: httpx.Client) -> None:
@@ -155,16 +185,25 @@ def test_basic_and_bearer_open_the_same(kept: tuple[str, Store]) -> None:
 
 
 def test_after_ten_wrong_tokens_the_address_waits_and_others_work_on(
-    kept: tuple[str, Store],
+    tmp_path: Path, sqlite_template: Path
 ) -> None:
-    """The last test here: it uses this address up. Who was known before is not held up."""
-    url, store = kept
-    known = bearer(give(store, ("viewer", "*")))
-    path = f"{url}/api/v1/laps"
-    assert httpx.get(path, headers=known).status_code == 200
-    said = [httpx.get(path, headers=bearer(f"lw_{'a' * 43}")) for _ in range(14)]
-    assert [one.status_code for one in said][-1] == 429
-    assert 0 < int(said[-1].headers["retry-after"]) <= 60
-    form = {"token": "lw_" + "b" * 43}
-    assert httpx.post(f"{url}/login", data=form).status_code == 429
-    assert httpx.get(path, headers=known).status_code == 200
+    """On a server of its own, because it uses this address up."""
+    shutil.copy(sqlite_template, tmp_path / "lapwise.db")
+    place = f"sqlite:///{tmp_path}/lapwise.db", f"{tmp_path}/blobs"
+    with open_store(*place) as store, sharing_with_admin(tmp_path, store, place) as url:
+        known = bearer(give(store, ("viewer", "*")))
+        path = f"{url}/api/v1/laps"
+        assert httpx.get(path, headers=known).status_code == 200
+        said = [httpx.get(path, headers=bearer(f"lw_{'a' * 43}")) for _ in range(11)]
+        assert [one.status_code for one in said] == [401] * 10 + [429]
+        assert 0 < int(said[-1].headers["retry-after"]) <= 60
+        form = {"token": "lw_" + "b" * 43}
+        assert httpx.post(f"{url}/login", data=form).status_code == 429
+        assert httpx.get(path, headers=known).status_code == 200
+
+
+@contextmanager
+def sharing_with_admin(folder: Path, store: Store, place: tuple[str, str]) -> Iterator[str]:
+    give(store, ("admin", "*"), name="root")
+    with sharing(folder, *place, "--login") as (url, _):
+        yield url

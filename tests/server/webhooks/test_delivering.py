@@ -235,6 +235,28 @@ def test_one_process_delivers_at_a_time(place: Place, receiver: Received) -> Non
                 ended(one)
 
 
+def test_who_lost_the_lease_sends_nothing_more(place: Place, receiver: Received) -> None:
+    """Until it has it again: whoever took it delivers."""
+    with place.open() as store, delivering(place, pace=paced(lease=0.6)):
+        mine = hook(store, receiver.url("ok"))
+        store.alarms.add(making.alarm())
+        until(lambda: states(store, mine) == {"delivered": 1})
+        database = connect(place.url)
+        taken = (
+            "UPDATE lease SET token = token + 1, process = 'x', expires = :at WHERE name = :name"
+        )
+        with database.write() as connection:
+            connection.execute(text(taken), {"at": 1 << 60, "name": "webhooks"})
+        time.sleep(0.8)
+        store.alarms.add(making.alarm())
+        time.sleep(0.5)
+        assert len(receiver.notes()) == 1
+        with database.write() as connection:
+            connection.execute(text("UPDATE lease SET expires = 0"))
+        database.close()
+        until(lambda: states(store, mine) == {"delivered": 2})
+
+
 def test_it_stops_soon_and_starts_again(sqlite_place: Place, receiver: Received) -> None:
     """Also while somebody keeps it waiting."""
     deliverer = Deliverer(sqlite_place.open, HERE, paced(answer=60.0))

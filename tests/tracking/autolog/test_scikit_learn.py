@@ -169,6 +169,20 @@ def test_an_error_of_the_fit_is_the_users_and_the_run_has_failed(
     assert len(logged()) == 2
 
 
+def test_whoever_stops_a_fit_by_hand_can_go_on(start: Starter, logged: Look) -> None:
+    class Stopped(LogisticRegression):  # type: ignore[misc]
+        """Somebody presses Ctrl-C while its score is taken."""
+
+        def predict(self, rows: Any) -> Any:
+            raise KeyboardInterrupt
+
+    switch_on(start)
+    with pytest.raises(KeyboardInterrupt):
+        Stopped().fit(X, Y)
+    LogisticRegression().fit(X, Y)
+    assert [one.run.status for one in logged()] == ["killed", "finished"]
+
+
 def test_a_store_that_is_away_keeps_nobody_from_training(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

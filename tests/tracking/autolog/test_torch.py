@@ -19,6 +19,7 @@ from lapwise.core.errors import TrackingError
 from lapwise.store.model import Store
 from lapwise.tracking import start_run
 from lapwise.tracking.autolog import TorchCallback
+from peers.environment import MADE
 from tests.tracking.autolog.torch_loop_sizes import BATCHES, EPOCHS, EVERY
 
 TORCH = "torch==2.13.0"
@@ -74,12 +75,21 @@ def test_nothing_is_raised_into_the_loop(
     assert "after" in {one.name for one in store.runs.metrics([run.id])[run.id]}
 
 
+def torch_python() -> Path:
+    """Return the interpreter of PyTorch's environment, made once; by pip, which finds a CPU build."""
+    folder = MADE / TORCH.replace("==", "-")
+    if not folder.is_dir():
+        fresh = MADE / f".torch-{os.getpid()}"
+        venv.create(fresh, with_pip=True)
+        subprocess.run([fresh / "bin" / "python", "-m", "pip", "install", "-q", TORCH], check=True)
+        fresh.rename(folder)
+    return folder / "bin" / "python"
+
+
 @pytest.mark.prove
 def test_a_real_loop(tmp_path: Path) -> None:
     """PyTorch has an environment of its own, which borrows what Lapwise needs from this one."""
-    venv.create(tmp_path / "torch", with_pip=True)
-    python = str(tmp_path / "torch" / "bin" / "python")
-    subprocess.run([python, "-m", "pip", "install", "-q", TORCH], check=True)
+    python = str(torch_python())
     borrowed = [str(ROOT), str(ROOT / "src"), *site.getsitepackages()]
     # Before ours on the path stands nothing: what the environment has itself wins.
     start = "import sys, runpy; sys.path += sys.argv.pop(1).split(':'); runpy.run_path(sys.argv.pop(1), run_name='__main__')"

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lapwise.store.open import open_store
 from lapwise.tracking import start_run
 from lapwise.tracking.autolog import TorchCallback
@@ -16,6 +14,8 @@ from tests.tracking.autolog.torch_loop_sizes import BATCHES, EPOCHS, EVERY, ROWS
 
 
 def main(folder: Path) -> None:
+    import torch  # the environment that collects the tests has none
+
     torch.manual_seed(7)
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
     optimizer = torch.optim.SGD(

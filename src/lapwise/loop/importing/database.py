@@ -45,11 +45,12 @@ class MlflowDatabase:
     Args:
         tables: the open database.
         artifacts: the only folder that artifacts are read from.
+        named: whether the user named it, as :class:`ArtifactFolder` takes it.
     """
 
-    def __init__(self, tables: MlflowTables, artifacts: Path) -> None:
+    def __init__(self, tables: MlflowTables, artifacts: Path, *, named: bool) -> None:
         self._tables = tables
-        self._folder = ArtifactFolder(artifacts)
+        self._folder = ArtifactFolder(artifacts, named=named)
 
     def experiments(self) -> Sequence[ForeignExperiment]:
         """Return all experiments, deleted ones too."""

@@ -24,10 +24,13 @@ class ArtifactFolder:
 
     Args:
         root: the only folder that is read.
+        named: whether the user named it. Then what is not there was never logged; else it may be
+            elsewhere, and that is told.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, named: bool = True) -> None:
         self._root = root.resolve()
+        self._named = named
 
     def files(self, place: str) -> Iterator[ForeignFile]:
         """Yield the files at a place, by name; none where there is no such folder.
@@ -64,14 +67,32 @@ class ArtifactFolder:
             resolved = candidate.resolve()
             if resolved.is_relative_to(self._root) and resolved.is_dir():
                 return resolved
-        inside = self._root / "/".join(_parts(place))
-        if _is_local(place) and inside.resolve().is_relative_to(self._root):
-            return inside  # nothing was logged there, so there is no folder
+        if self._is_empty(place):
+            return self._root / ".nothing-was-logged-here"
         raise DataError(
             "artifacts are kept where this command does not look",
             value=place,
             expected=f"a folder below {self._root}",
             fix="name the folder that holds them: --artifacts FOLDER",
+        )
+
+    def _is_empty(self, place: str) -> bool:
+        """Say whether nothing was logged at a place that has no folder below the root."""
+        parts = _parts(place)
+        local = _is_local(place)
+        elsewhere = Path("/").joinpath(*parts)
+        if local and urlsplit(place).path.startswith("/") and elsewhere.is_dir():
+            return False
+        if local and (self._root / elsewhere).resolve().is_relative_to(self._root):
+            return True
+        if local and not urlsplit(place).path.startswith("/"):
+            return True
+        # A run without files has no folder; its experiment has one, if another run has files.
+        beside = [parts[-count] for count in _TAILS if len(parts) >= count]
+        return self._named or any(
+            (top / one).is_dir()
+            for top in (self._root, self._root / "mlartifacts")
+            for one in beside
         )
 
     def _candidates(self, place: str) -> Iterator[Path]:

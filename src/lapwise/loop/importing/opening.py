@@ -35,4 +35,5 @@ def open_source(url: str, artifacts: Path | None = None) -> Source:
 
     tables = MlflowTables(url)
     file = sqlite_path(url)
-    return MlflowDatabase(tables, artifacts or (file.resolve().parent if file else Path.cwd()))
+    beside = file.resolve().parent if file else Path.cwd()
+    return MlflowDatabase(tables, artifacts or beside, named=artifacts is not None)

@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from threading import Lock
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from lapwise.core.access import Principal
 from lapwise.core.clock import MachineClock
 from lapwise.core.digest import Digest
+from lapwise.core.errors import LapwiseError
 from lapwise.server.access.secret import hash_secret, is_secret
 from lapwise.server.problem import HeldUpError, UnknownError
 
@@ -116,7 +118,8 @@ class Turnstile:
             while len(self._good) > _LATELY_GOOD:
                 self._good.popitem(last=False)
         if due:
-            self._store().tokens.touch(token.id, now)
+            with suppress(LapwiseError):  # a busy database is no reason to turn anybody away
+                self._store().tokens.touch(token.id, now)
 
 
 def is_good(token: Token, now: int) -> bool:

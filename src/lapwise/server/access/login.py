@@ -13,7 +13,7 @@ from litestar.params import SkipValidation
 from lapwise.core.errors import LapwiseError
 from lapwise.server.access.identity import Turnstile
 from lapwise.server.access.sessions import Sessions, cookie_of, made, unmade
-from lapwise.server.problem import HeldUpError, problem_of, status_of
+from lapwise.server.problem import HeldUpError, UnknownError, problem_of, status_of
 from lapwise.server.rendering import Renderer
 
 __all__ = ["Login"]
@@ -68,6 +68,7 @@ def _page(renderer: Renderer, *, back: str, error: LapwiseError | None = None) -
         "login.html",
         back=back,
         problem=problem_of(error) if error else None,
+        is_wrong=isinstance(error, UnknownError),
         products=(),
         product="",
         here="",

@@ -22,6 +22,7 @@ __all__ = [
     "each",
     "experiment",
     "follow",
+    "given",
     "kept_lap",
     "kept_rollout",
     "leased",
@@ -120,6 +121,11 @@ def subject(path: str) -> Finder:
 def leased(path: str) -> Finder:
     """Find the product of a lease's name: ``lap:churn``."""
     return lambda _, asked: [one.partition(":")[2] for one in follow(path, asked)]
+
+
+def given(places: Places, asked: Asked) -> list[str]:
+    """Find the products of logged models that a run is said to have given, each with a step."""
+    return [places.logged(one) for one, _ in asked.models]
 
 
 def kept_lap(places: Places, asked: Asked) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lapwise.server.mlflow.endpoint import Endpoint, Visit, endpoint
+from lapwise.server.mlflow.endpoint import Visit, endpoint
 from lapwise.server.mlflow.experiment_ids import Ids
 from lapwise.server.mlflow.finding import find_logged, find_run
 from lapwise.server.mlflow.keys import Place, check_key, place_of
@@ -74,4 +74,4 @@ def _folder(path: str) -> str:
     return path
 
 
-ENDPOINTS: tuple[Endpoint, ...] = (list_artifacts, list_of_model, list_proxied)
+ENDPOINTS = (list_artifacts, list_of_model, list_proxied)

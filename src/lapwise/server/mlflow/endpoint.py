@@ -48,6 +48,8 @@ AnyRequest: TypeAlias = Request[Any, Any, Any]
 _LOG = logging.getLogger(__name__)
 _JSON = "application/json"
 _PREFIXES = ("/api/", "/ajax-api/")
+_NUL = b"\\u0000"
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 HELD = 16_000_000
 """The largest JSON body in bytes; MLflow's clients send at most 1 MB, models' signatures apart."""
 
@@ -122,7 +124,7 @@ def addresses(path: str) -> list[str]:
 
 def _on_failure(request: AnyRequest, error: Exception) -> Response[Any]:
     answer = failed(error)
-    if answer.status_code >= 500 and not isinstance(error, LapwiseError | Refusal):
+    if (answer.status_code or 0) >= 500 and not isinstance(error, LapwiseError | Refusal):
         _LOG.error("%s failed", request.url.path, exc_info=error)
     return answer
 
@@ -144,7 +146,7 @@ def _of_query(
     named: dict[str, Any] = {
         name: query.getall(name) if name in lists else query.getone(name) for name in query
     }
-    return _converted({**named, **given}, kind)
+    return _converted(_said({**named, **given}), kind)
 
 
 def body_of(
@@ -155,19 +157,19 @@ def body_of(
     if body and request.headers.get("content-type", "").partition(";")[0].strip() != _JSON:
         raise Refusal("Bad Request. Content-Type should be application/json.", "BAD_REQUEST")
     try:
-        if not given:
+        if not given and _NUL not in body:
             return decoder.decode(body or b"{}")
     except msgspec.ValidationError:
         pass  # a null may stand for what is not said
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _NO_JSON as error:
         raise Refusal("the body is not JSON", "BAD_REQUEST") from error
     try:
-        content = msgspec.json.decode(body or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        content = _said(msgspec.json.decode(body or b"{}"))
+    except _NO_JSON as error:
         raise Refusal("the body is not JSON", "BAD_REQUEST") from error
     if not isinstance(content, dict):
         raise Refusal("the body is no JSON object", "BAD_REQUEST")
-    return _converted({**_said(content), **given}, decoder.type)
+    return _converted({**content, **given}, decoder.type)
 
 
 def _converted(content: dict[str, Any], kind: type[Asked]) -> Asked:
@@ -179,11 +181,13 @@ def _converted(content: dict[str, Any], kind: type[Asked]) -> Asked:
 
 
 def _said(content: Any) -> Any:
-    """Return JSON without the fields that are null."""
+    """Return what was sent without the fields that are null; no database keeps a text with NUL."""
     if isinstance(content, dict):
         return {name: _said(value) for name, value in content.items() if value is not None}
     if isinstance(content, list):
         return [_said(value) for value in content]
+    if isinstance(content, str) and "\0" in content:
+        raise Refusal("Invalid value for parameter supplied: a text with NUL in it")
     return content
 
 

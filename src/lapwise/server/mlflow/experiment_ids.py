@@ -26,7 +26,10 @@ def by_id(visit: Visit, id: str) -> Experiment:
     if id == _ZERO:
         return _default(visit)
     number = id.lstrip("0")
-    if not number.isascii() or not number.isdecimal() or len(number) > 9:
+    if not number.isascii() or not number.isdecimal():
+        shown = id[:64] if id.isprintable() else "given"
+        raise Refusal(f"Invalid experiment ID '{shown}'. Experiment ID must be a valid integer.")
+    if len(number) > 9:
         raise _unknown(id)
     try:
         found = visit.store.experiments.get(number)
@@ -62,17 +65,25 @@ def need_active(experiment: Experiment) -> None:
 
 
 class Ids:
-    """The ids of experiments by name, each asked for once."""
+    """Experiments by name, each asked for once."""
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
-        self._known: dict[str, str] = {}
+        self._known: dict[str, Experiment | None] = {}
 
     def of(self, name: str) -> str:
-        """Return the id of the experiment that is named so."""
+        """Return the id of the experiment that is named so; empty if there is none."""
+        found = self._found(name)
+        return "" if found is None else id_of(found)
+
+    def is_archived(self, name: str) -> bool:
+        """Say whether an experiment was deleted, and with it, to MLflow, its runs."""
+        found = self._found(name)
+        return found is not None and found.archived
+
+    def _found(self, name: str) -> Experiment | None:
         if name not in self._known:
-            found = by_name(self._visit, name)
-            self._known[name] = "" if found is None else id_of(found)
+            self._known[name] = by_name(self._visit, name)
         return self._known[name]
 
 

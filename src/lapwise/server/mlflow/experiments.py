@@ -201,7 +201,8 @@ def update_experiment(visit: Visit, asked: UpdateExperiment) -> Answer:
 def delete_experiment(visit: Visit, asked: OneExperiment) -> Answer:
     """Archive an experiment; nothing of it is lost."""
     found = by_id(visit, needed(asked.experiment_id, "experiment_id"))
-    need_active(found)
+    if found.archived:
+        raise Refusal(f"No Experiment with id={id_of(found)} exists", "RESOURCE_DOES_NOT_EXIST")
     visit.store.experiments.update(found.number, at=visit.now(), archived=True)
     return EMPTY
 

@@ -6,6 +6,7 @@ from lapwise.core.errors import NotFoundError
 from lapwise.core.model import Run
 from lapwise.core.tracked import LoggedModel
 from lapwise.server.mlflow.endpoint import Visit
+from lapwise.server.mlflow.experiment_ids import Ids
 from lapwise.server.mlflow.failures import Refusal
 from lapwise.server.mlflow.wire import needed
 
@@ -28,7 +29,7 @@ def find_run(visit: Visit, id: str) -> Run:
 def active_run(visit: Visit, id: str) -> Run:
     """Return a run that may be written to; refused if it was deleted."""
     run = find_run(visit, id)
-    if run.archived:
+    if run.archived or Ids(visit).is_archived(run.experiment):
         raise Refusal(f"The run {run.id} must be in the 'active' state. Current state is deleted.")
     return run
 

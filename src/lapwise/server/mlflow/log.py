@@ -37,6 +37,7 @@ from lapwise.server.mlflow.wire import (
 __all__ = ["ENDPOINTS"]
 
 _HISTORY = "mlflow.log-model.history"
+_LONGEST_HISTORY = 1_000_000
 _MOST_DATASETS = 1000
 _STEPS = 2**63
 
@@ -225,6 +226,7 @@ def log_model(visit: Visit, asked: LogModel) -> Answer:
     there = {tag.name: tag.value for tag in visit.store.runs.tags([run.id])[run.id]}
     history = msgspec.json.decode(there.get(_HISTORY, "[]"), type=list[dict[str, object]])
     text = msgspec.json.encode([*history, model]).decode()
+    check_length(text, _HISTORY, _LONGEST_HISTORY)
     visit.store.runs.log(run.id, tags=[Tag(name=_HISTORY, value=text)])
     return EMPTY
 

@@ -19,6 +19,7 @@ from lapwise.server.mlflow.wire import EMPTY, Answer, KeyValue, Request, bounded
 __all__ = ["ENDPOINTS"]
 
 _MOST = 200_000
+_PAGE = 10_000  # of more, the rest comes by the token
 _LONGEST_DESCRIPTION = 5000
 _LONGEST_LINK = 500
 _ORDER = ("last_updated_timestamp DESC", "name ASC", "version_number DESC")
@@ -147,7 +148,7 @@ def search_model_versions(visit: Visit, asked: SearchVersions) -> FoundVersions:
     page = visit.store.models.search(
         told_apart(asked.filter),
         order=asked.order_by or _ORDER,
-        limit=bounded(asked.max_results, "max_results", _MOST),
+        limit=min(bounded(asked.max_results, "max_results", _MOST), _PAGE),
         after=asked.page_token,
     )
     return FoundVersions(

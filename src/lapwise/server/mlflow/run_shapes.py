@@ -147,7 +147,9 @@ def run_info(run: Run, ids: Ids) -> Info:
         start_time=to_milliseconds(run.started),
         end_time=None if run.ended is None else to_milliseconds(run.ended),
         artifact_uri=f"mlflow-artifacts:/{experiment}/{run.id}/artifacts",
-        lifecycle_stage="deleted" if run.archived else "active",
+        lifecycle_stage=(
+            "deleted" if run.archived or ids.is_archived(run.experiment) else "active"
+        ),
     )
 
 
@@ -159,11 +161,11 @@ def run_shape(
     metrics: Iterable[Metric],
     tags: Sequence[Tag],
     inputs: Iterable[RunInput],
-    outputs: Iterable[tuple[str, int]] = (),
+    outputs: Iterable[tuple[str, int]] | None = None,
 ) -> RunShape:
-    """Return a run with what was logged to it."""
+    """Return a run with what was logged to it; without ``outputs`` nothing is said of them."""
     info = run_info(run, ids)
-    gave = tuple(ModelOutput(model_id=id, step=step) for id, step in outputs)
+    gave = tuple(ModelOutput(model_id=id, step=step) for id, step in outputs or ())
     return RunShape(
         info=info,
         data=RunData(
@@ -172,7 +174,7 @@ def run_shape(
             tags=_tags(run, tags),
         ),
         inputs=_inputs(inputs),
-        outputs=OutputsShape(model_outputs=gave) if gave else None,
+        outputs=None if outputs is None else OutputsShape(model_outputs=gave),
     )
 
 

@@ -83,6 +83,7 @@ def search_runs(visit: Visit, asked: SearchRuns) -> FoundRuns:
         after=asked.page_token,
     )
     ids = Ids(visit)
+    given = visit.store.logged.of_runs([one.run.id for one in page.items])
     found = tuple(
         run_shape(
             one.run,
@@ -91,6 +92,7 @@ def search_runs(visit: Visit, asked: SearchRuns) -> FoundRuns:
             metrics=one.metrics,
             tags=one.tags,
             inputs=one.inputs,
+            outputs=given[one.run.id],
         )
         for one in page.items
     )

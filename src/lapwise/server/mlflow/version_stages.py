@@ -10,10 +10,10 @@ from __future__ import annotations
 from lapwise.core.errors import StageError
 from lapwise.core.model import ModelVersion, Stage
 from lapwise.registry.registration import named
-from lapwise.registry.ungoverned import request_approval, restage
+from lapwise.registry.ungoverned import is_governed, request_approval, restage
 from lapwise.server.mlflow.endpoint import Visit, endpoint
 from lapwise.server.mlflow.failures import Refusal
-from lapwise.server.mlflow.model_names import find_model, find_version
+from lapwise.server.mlflow.model_names import find_version
 from lapwise.server.mlflow.version_shapes import VersionShape, stage_of, version_shapes
 from lapwise.server.mlflow.wire import Answer, Request, needed
 
@@ -67,7 +67,7 @@ def transition_stage(visit: Visit, asked: Transition) -> FoundVersion:
         )
     version = find_version(visit, asked.name, asked.version)
     try:
-        if find_model(visit, asked.name).governed:
+        if is_governed(visit.store, version):
             moved = _of_governed(visit, version, word)
         else:
             others = _others(visit, version, word) if asked.archive_existing_versions else []

@@ -26,6 +26,7 @@ _PARAMS = 500
 _ARTIFACTS = 500
 _PATCH = 200_000
 _TEXT = 64_000
+_LOOKED_INTO = 8 << 20
 _SHOWN = 12
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 _TEXTS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".md", ".log", ".yaml", ".yml", ".toml")
@@ -123,7 +124,7 @@ def _file(run: Run, one: Artifact) -> File:
     shown = ""
     if lower.endswith(_PICTURES):
         shown = address(f"/runs/{run.number}/picture", name=one.name)
-    elif lower.endswith(_TEXTS):
+    elif lower.endswith(_TEXTS) and one.size <= _LOOKED_INTO:
         shown = run_address(run.number, show=one.name) + "#text"
     saved = address(f"/api/v1/runs/{run.number}/artifacts/content", name=one.name)
     return File(one, saved, shown)
@@ -146,8 +147,13 @@ def _begin(store: Store, digest: str, most: int) -> bytes:
 
 
 def _text(store: Store, artifacts: Sequence[Artifact], name: str) -> str | None:
-    digest = next((one.digest for one in artifacts if one.name == name), None)
-    return None if digest is None else _blob_text(store, digest, _TEXT)
+    """Return the beginning of an artifact as text; of a large one nothing, it may be far away."""
+    found = next((one for one in artifacts if one.name == name), None)
+    if found is None:
+        return None
+    if found.size > _LOOKED_INTO:
+        return "(too large to be looked into here; save it)"
+    return _blob_text(store, found.digest, _TEXT)
 
 
 def _blob_text(store: Store, digest: str | None, most: int) -> str | None:

@@ -82,7 +82,7 @@ class Deliverer:
         self._clock = MachineClock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._asking = ThreadPoolExecutor(2, "lapwise-webhooks-store")
+        self._asking: ThreadPoolExecutor | None = None
 
     def start(self) -> None:
         """Begin; a second call changes nothing."""
@@ -99,6 +99,13 @@ class Deliverer:
             self._thread = None
 
     def _run(self) -> None:
+        self._asking = ThreadPoolExecutor(2, "lapwise-webhooks-store")
+        try:
+            self._go_on()
+        finally:
+            self._asking.shutdown(wait=False)
+
+    def _go_on(self) -> None:
         while not self._stopping.is_set():
             try:
                 with (

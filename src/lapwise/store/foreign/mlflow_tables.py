@@ -129,9 +129,8 @@ class MlflowTables:
         metrics = self._tables["metrics"]
         columns = metrics.c
         query = select(metrics).where(columns.run_uuid == run)
-        query = query.order_by(columns.key, columns.timestamp, columns.step, columns.value)
-        if "is_nan" in columns:
-            query = query.order_by(columns.is_nan)
+        order = ("key", "timestamp", "step", "value", "is_nan")
+        query = query.order_by(*(columns[name] for name in order if name in columns))
         with self._read() as connection:
             streamed = connection.execution_options(yield_per=_POINTS).execute(query)
             for row in streamed.mappings():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lapwise.store.remote.address import is_remote, refuse_remote
+from lapwise.store.address import is_remote, refuse_remote
 
 if TYPE_CHECKING:
     from lapwise.store.remote.opening import open_remote

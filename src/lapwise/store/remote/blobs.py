@@ -18,11 +18,11 @@ import msgspec
 
 from lapwise.core.digest import Digest, digest_bytes
 from lapwise.core.errors import ConflictError, CorruptError, NotFoundError
+from lapwise.store.address import refuse_remote
 from lapwise.store.blob_names import check_anchor, check_digest, corrupt, missing
 from lapwise.store.blobs_local import LocalBlobs
 from lapwise.store.blobs_object import cache_folder
 from lapwise.store.durable import digest_stream, opened
-from lapwise.store.remote.address import refuse_remote
 from lapwise.store.remote.connection import Connection, Trouble, refused
 from lapwise.store.uploads import LARGEST_PUT, Received, Uploads
 

@@ -9,13 +9,10 @@ import msgspec
 
 from lapwise.core.errors import StoreError
 from lapwise.core.ids import new_id
-from lapwise.store.calls import Call
+from lapwise.store.calls import REQUEST_ID, Call
 from lapwise.store.remote.connection import MSGPACK, Connection, refused
 
-__all__ = ["REQUEST_ID", "Caller"]
-
-REQUEST_ID = "lapwise-request"
-"""The header that makes a call one call, however often it arrives."""
+__all__ = ["Caller"]
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _HEADERS = {"content-type": MSGPACK, "accept": MSGPACK}

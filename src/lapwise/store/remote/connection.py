@@ -209,9 +209,9 @@ def refused(response: httpx.Response, arguments: object = None) -> LapwiseError:
         return error_of(refusal, arguments)
     if response.status_code == 413:
         return StoreError(
-            "what is sent at once is too large for the server",
-            expected="at most 8 MiB in one call",
-            fix="send less at once; bytes belong in artifacts",
+            "what is sent is too large for the server",
+            expected=refusal.expected or "at most 8 MiB in one call",
+            fix="send less at once; `lapwise server --max-artifact` says how large a file may be",
         )
     made = _BY_STATUS.get(response.status_code, StoreError)
     return made(refusal.error, expected=refusal.expected, fix=refusal.fix)

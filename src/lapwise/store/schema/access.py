@@ -48,5 +48,5 @@ delivery = Table(
     Column("attempts", Integer, nullable=False),
     Column("due", BigInteger, nullable=False),
     Column("answer", Text, nullable=False),
-    Index("ix_delivery_due", "state", "due"),
+    Index("ix_delivery_due", "webhook", "state", "due", "event"),
 )

@@ -64,6 +64,10 @@ run = Table(
     Column("archived", Integer, nullable=False, server_default="0"),
     Column("body", Text, nullable=False),
     Index("ix_run_experiment", "experiment", "number"),
+    # MLflow's clients ask for the runs of an experiment by their start, the newest first.
+    # Without `archived`: SQLite would go by that, as it is compared with one value, and then sort.
+    Index("ix_run_experiment_started", "experiment", "started", "number"),
+    Index("ix_run_started", "started", "number"),
 )
 
 param = Table(

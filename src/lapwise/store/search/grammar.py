@@ -27,7 +27,7 @@ all: one (AND one)*
     | key IS NULL -> missing
     | key IS NOT NULL -> present
 order: key DIRECTION?
-key: KEY | KIND QUOTED | KIND BACKTICKS | BACKTICKS | QUOTED
+key: KEY | KIND QUOTED | KIND BACKTICKS | KIND SINGLE | BACKTICKS | QUOTED
 text: QUOTED | SINGLE
 value: QUOTED | SINGLE | NUMBER | TRUTH
 
@@ -45,8 +45,8 @@ TRUTH.3: /(?:TRUE|FALSE)(?![\w.])/i
 DIRECTION.3: /(?:ASC|DESC)(?![\w.])/i
 NUMBER.2: /[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|NaN|Inf(?:inity)?)(?![\w.])/i
 COMPARE: /==|!=|<>|<=|>=|=|<|>/
-KIND.2: /`?[A-Za-z_]\w*`?\.(?=[`"])/
-KEY.1: /[^\W\d]\w*(?:\.[\w.\/:\-]+)?/
+KIND.2: /(?:[^\W\d]\w*|`[^\W\d]\w*`)\.(?=[`"'])/
+KEY.1: /[^\W\d]\w*(?:\.[\w.\/:\-]+)?|`[^\W\d]\w*`\.[\w.\/:\-]+/
 BACKTICKS: /`(?:[^`\\]|\\.)*`/s
 QUOTED: /"(?:[^"\\]|\\.|"")*"/s
 SINGLE: /'(?:[^'\\]|\\.|'')*'/s

@@ -132,7 +132,8 @@ def _sorts(subject: Subject, asked: Asked, *, sqlite: bool) -> tuple[list[_Join]
         if isinstance(found, Attribute):
             numeric = found.kind != "text"
             column = found.column if numeric else binary(found.column, sqlite=sqlite)
-            sorts.append(_Sort(column, order.descending, numeric))
+            nullable = bool(getattr(found.column, "nullable", True))
+            sorts.append(_Sort(column, order.descending, numeric, nullable))
             continue
         if found.fields:
             raise unreadable(text, order.key.column, "what a row has one of", "order")

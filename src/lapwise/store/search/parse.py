@@ -188,7 +188,7 @@ def _key(tree: Tree[Token] | Token) -> Key:
         return Key(first[:-1].strip("`"), _plain(tokens[1]), at)
     if tokens[0].type == "KEY":
         kind, dot, name = first.partition(".")
-        return Key(kind, name, at) if dot else Key("", first, at)
+        return Key(kind.strip("`"), name, at) if dot else Key("", first, at)
     return Key("", _plain(tokens[0]), at)
 
 

@@ -10,18 +10,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
-from lapwise.tracking.active import current_run
+from lapwise.tracking.active import OpenRun, current_run
 
 if TYPE_CHECKING:
     from lapwise.core.model import Scalar
-    from lapwise.tracking.run import ActiveRun
 
 __all__ = ["Recording", "Settings", "Starter", "begin", "going_on", "inside", "settings"]
 
-Starter: TypeAlias = Callable[[], AbstractContextManager["ActiveRun"]]
+Starter: TypeAlias = Callable[[], AbstractContextManager["OpenRun"]]
 """Starts a run of its own for a fit outside any run; its ``with`` block is the fit."""
 
 _LOG = logging.getLogger("lapwise.tracking.autolog")
@@ -36,7 +36,7 @@ class Settings:
     """What autologging was asked for; ``run`` None means the run that is open, or one of its own."""
 
     start: Starter
-    run: ActiveRun | None
+    run: OpenRun | None
     libraries: tuple[str, ...]
 
 
@@ -50,7 +50,7 @@ class _Here(threading.local):
 
 _HERE = _Here()
 _BUSY: set[threading.Thread] = set()
-_COUNTS: WeakKeyDictionary[ActiveRun, int] = WeakKeyDictionary()
+_COUNTS: WeakKeyDictionary[OpenRun, int] = WeakKeyDictionary()
 _COUNTING = threading.Lock()
 
 
@@ -61,7 +61,7 @@ class Recording:
     change; and so on.
     """
 
-    def __init__(self, run: ActiveRun, own: ExitStack, first: object) -> None:
+    def __init__(self, run: OpenRun, own: ExitStack, first: object) -> None:
         self.run = run
         self.stack: list[object] = [first]
         self._own = own
@@ -101,12 +101,19 @@ class Recording:
         for part in parts:
             self._quietly(part, self)
 
-    def end(self, error: BaseException | None) -> None:
-        """Say that the fit is over; a run of its own ends with it."""
+    def __enter__(self) -> Self:
+        """Return the recording; its ``with`` block is the fit and what is logged of it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Say that the fit is over, however it ended; a run of its own ends with it."""
         _HERE.recording = None
         _BUSY.discard(threading.current_thread())
-        kind = None if error is None else type(error)
-        trace = None if error is None else error.__traceback__
         self._quietly(self._own.__exit__, kind, error, trace)
 
     def _quietly(self, act: Callable[..., object], *arguments: object) -> None:
@@ -127,12 +134,12 @@ def begin(first: object) -> Recording | None:
     That is: autologging is off, the fit is a part of one that is recorded already, it is a fold of a
     cross-validation, or no run can be started (which is a line in the log).
     """
-    if not settings or _is_part():
-        return None
-    chosen = settings[-1]
     own = ExitStack()
     try:
-        run = chosen.run or current_run() or own.enter_context(chosen.start())
+        in_force = settings[-1:]  # another thread may turn it off meanwhile
+        if not in_force or _is_part():
+            return None
+        run = in_force[0].run or current_run() or own.enter_context(in_force[0].start())
         recording = Recording(run, own, first)
     except Exception as error:  # noqa: BLE001 - never into training
         _LOG.warning("autologging could not start a run: %s", error)
@@ -163,7 +170,9 @@ def _is_part() -> bool:
     ``multiprocessing.dummy``, which name their parent.
     """
     thread: object = threading.current_thread()
-    while thread is not None:
+    for _ in range(_DEEPEST):
+        if not isinstance(thread, threading.Thread):
+            break
         if thread in _BUSY:
             return True
         thread = getattr(thread, "_parent", None)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial, wraps
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -76,7 +76,7 @@ def _watched(fit: Callable[..., Any]) -> Callable[..., Any]:
     and its methods with it.
     """
 
-    @functools.wraps(fit)
+    @wraps(fit)
     def watched(self: Any, *args: Any, **kwargs: Any) -> Any:
         return _observe(fit, self, args, kwargs)
 
@@ -92,22 +92,17 @@ def _observe(
         with inside(estimator):
             return fit(estimator, *args, **kwargs)
     now = MachineClock().monotonic
-    recording.describe(functools.partial(_before, estimator=estimator, args=args, kwargs=kwargs))
-    started = now()
-    try:
+    with recording:
+        recording.describe(partial(_before, estimator=estimator, args=args, kwargs=kwargs))
+        started = now()
         result = fit(estimator, *args, **kwargs)
-    except BaseException as error:
-        recording.end(error)
-        raise
-    seconds = now() - started
-    recording.metrics({"fit_seconds": seconds})
-    recording.describe(
-        functools.partial(_numbers, estimator=estimator),
-        functools.partial(_curves, estimator=estimator),
-        functools.partial(_search, estimator=estimator),
-        functools.partial(_score, estimator=estimator, args=args, kwargs=kwargs),
-    )
-    recording.end(None)
+        recording.metrics({"fit_seconds": now() - started})
+        recording.describe(
+            partial(_numbers, estimator=estimator),
+            partial(_curves, estimator=estimator),
+            partial(_search, estimator=estimator),
+            partial(_score, estimator=estimator, args=args, kwargs=kwargs),
+        )
     return result
 
 

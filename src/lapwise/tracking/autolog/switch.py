@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from lapwise.core.errors import TrackingError
+from lapwise.tracking.active import OpenRun
 from lapwise.tracking.autolog import lightgbm, scikit_learn, xgboost
 from lapwise.tracking.autolog.imports import ImportWatch
 from lapwise.tracking.autolog.patches import Patches
 from lapwise.tracking.autolog.recording import Settings, Starter, settings
-
-if TYPE_CHECKING:
-    from lapwise.tracking.run import ActiveRun
 
 __all__ = ["LIBRARIES", "Autologging", "switch_off", "switch_on"]
 
@@ -52,7 +50,7 @@ class Autologging:
 
 
 def switch_on(
-    start: Starter, *, run: ActiveRun | None = None, libraries: Sequence[str] = LIBRARIES
+    start: Starter, *, run: OpenRun | None = None, libraries: Sequence[str] = LIBRARIES
 ) -> Autologging:
     """Log what is trained from now on, in this process.
 

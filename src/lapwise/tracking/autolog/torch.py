@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lapwise.core.clock import MachineClock
 from lapwise.core.errors import TrackingError
-from lapwise.tracking.active import current_run
-
-if TYPE_CHECKING:
-    from lapwise.tracking.run import ActiveRun
+from lapwise.tracking.active import OpenRun, current_run
 
 __all__ = ["TorchCallback"]
 
@@ -51,7 +48,7 @@ class TorchCallback:
 
     def __init__(
         self,
-        run: ActiveRun | None = None,
+        run: OpenRun | None = None,
         *,
         optimizer: Any = None,
         model: Any = None,

@@ -73,15 +73,11 @@ def observe(
     if recording is None:
         return train(*args, **kwargs)
     now = MachineClock().monotonic
-    started = now()
-    try:
+    with recording:
+        started = now()
         booster = _followed(train, args, kwargs, how, recording, params=True)
-    except BaseException as error:
-        recording.end(error)
-        raise
-    recording.metrics({"fit_seconds": now() - started})
-    recording.describe(lambda own: how.describe(own, booster))
-    recording.end(None)
+        recording.metrics({"fit_seconds": now() - started})
+        recording.describe(lambda own: how.describe(own, booster))
     return booster
 
 

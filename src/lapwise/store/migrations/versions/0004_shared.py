@@ -42,6 +42,8 @@ def _runs() -> None:
     ):
         op.add_column("run", column)
     op.create_index("ix_run_parent", "run", ["parent"])
+    op.create_index("ix_run_started", "run", ["started", "number"])
+    op.create_index("ix_run_experiment_started", "run", ["experiment", "started", "number"])
     op.create_table(
         "experiment",
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
@@ -189,7 +191,7 @@ def _access() -> None:
         sa.Column("due", sa.BigInteger, nullable=False),
         sa.Column("answer", sa.Text, nullable=False),
     )
-    op.create_index("ix_delivery_due", "delivery", ["state", "due"])
+    op.create_index("ix_delivery_due", "delivery", ["webhook", "state", "due", "event"])
 
 
 def _fill_runs() -> None:
