@@ -16,6 +16,7 @@ from lapwise.core.ids import new_id
 from lapwise.store.model import Store
 from lapwise.store.open import open_database, open_store
 from tests.mlflow.driving import Client, Server, client_of, server_of
+from tests.mlflow.wiring import Wire
 from tests.store import servers
 
 
@@ -72,3 +73,9 @@ def wire(sqlite_server: Server) -> Iterator[httpx.Client]:
     """Plain HTTP to a server on SQLite."""
     with httpx.Client(base_url=sqlite_server.url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def calls(wire: httpx.Client) -> Wire:
+    """Calls to a server on SQLite, each with the status that it must have."""
+    return Wire(wire)

@@ -18,22 +18,22 @@ MB = 1_000_000
 
 def test_files_of_all_kinds_come_back_as_they_were(client: Client, experiment: str) -> None:
     def act(mlflow: Any, experiment: str) -> Any:
-        import os
         import tempfile
+        from pathlib import Path
 
         import matplotlib.figure
         import pandas as pd
 
         mlflow.set_experiment(experiment)
-        folder = tempfile.mkdtemp()
-        os.makedirs(f"{folder}/deep/er")
+        folder = Path(tempfile.mkdtemp())
+        (folder / "deep" / "er").mkdir(parents=True)
         names = ["a.bin", "deep/b c.txt", "deep/er/ü.json", "deep/100%.txt", "empty"]
         for at, name in enumerate(names):
-            with open(f"{folder}/{name}", "wb") as file:
-                file.write(b"" if name == "empty" else bytes(range(256)) * (at + 1))
+            content = b"" if name == "empty" else bytes(range(256)) * (at + 1)
+            (folder / name).write_bytes(content)
         with mlflow.start_run() as run:
             mlflow.log_artifacts(folder, "up")
-            mlflow.log_artifact(f"{folder}/a.bin")
+            mlflow.log_artifact(folder / "a.bin")
             mlflow.log_text("words", "notes/t.txt")
             mlflow.log_dict({"a": [1]}, "d.json")
             mlflow.log_table({"x": [1, 2]}, "table.json")
@@ -41,13 +41,9 @@ def test_files_of_all_kinds_come_back_as_they_were(client: Client, experiment: s
             mlflow.log_table({"x": [3]}, "table.json")
             table = mlflow.load_table("table.json", run_ids=[run.info.run_id])
         store, id = mlflow.MlflowClient(), run.info.run_id
-        back = mlflow.artifacts.download_artifacts(run_id=id, artifact_path="up")
-        same = []
-        for name in names:
-            with open(f"{folder}/{name}", "rb") as one, open(f"{back}/{name}", "rb") as two:
-                same.append(one.read() == two.read())
+        back = Path(mlflow.artifacts.download_artifacts(run_id=id, artifact_path="up"))
         return {
-            "same": same,
+            "same": [(folder / one).read_bytes() == (back / one).read_bytes() for one in names],
             "top": [[one.path, one.is_dir] for one in store.list_artifacts(id)],
             "deep": [[one.path, one.file_size] for one in store.list_artifacts(id, "up/deep")],
             "file": len(store.list_artifacts(id, "up/a.bin")),
@@ -81,8 +77,9 @@ def test_a_large_file_goes_through_in_constant_memory_and_is_kept_once(
     def act(mlflow: Any, experiment: str, path: str, size: int) -> Any:
         import hashlib
         import os
+        from pathlib import Path
 
-        with open(path, "wb") as file:
+        with Path(path).open("wb") as file:
             file.writelines(os.urandom(1000) * 1000 for _ in range(size // 1_000_000))
         mlflow.set_experiment(experiment)
         with mlflow.start_run() as run:
@@ -91,9 +88,9 @@ def test_a_large_file_goes_through_in_constant_memory_and_is_kept_once(
         back = mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/large.bin")
         digests = []
         for one in (path, back):
-            with open(one, "rb") as file:
+            with Path(one).open("rb") as file:
                 digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-        os.remove(back)
+        Path(back).unlink()
         return [run.info.run_id, digests[0] == digests[1]]
 
     process = psutil.Process(server.process.pid)
@@ -112,16 +109,15 @@ def test_a_client_that_asks_for_parts_is_served(
 ) -> None:
     def act(mlflow: Any, experiment: str, path: str) -> Any:
         import os
+        from pathlib import Path
 
         content = os.urandom(23_000_000)
-        with open(path, "wb") as file:
-            file.write(content)
+        Path(path).write_bytes(content)
         mlflow.set_experiment(experiment)
         with mlflow.start_run() as run:
             mlflow.log_artifact(path, "in/parts")
         back = mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/in/parts/big.bin")
-        with open(back, "rb") as file:
-            return [run.info.run_id, file.read() == content]
+        return [run.info.run_id, Path(back).read_bytes() == content]
 
     asked = {
         "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "true",

@@ -202,7 +202,11 @@ def callers(site: Site) -> Iterator[Callers]:
         yield Callers(kept, nobody, stranger, holding(kept.name), holding("*"))
 
 
-@pytest.mark.parametrize("name", sorted(ACTS))
+# A client keeps the blobs that it read, whoever it is next; their addresses are walked above.
+CALLS = sorted(name for name in ACTS if not name.startswith("blobs/"))
+
+
+@pytest.mark.parametrize("name", CALLS)
 def test_a_call_of_the_store_needs_its_role_over_http(callers: Callers, name: str) -> None:
     least, act = ACTS[name]
     for refused in (callers.nobody, callers.stranger, callers.mine[below(least)]):
