@@ -42,8 +42,9 @@ format: install  ## Mend style and formatting in place
 	@$(BIN)/ruff check --fix $(CODE)
 	@$(BIN)/ruff format $(CODE)
 
-docs: install  ## Write docs/cli.md anew from the commands
+docs: install  ## Write docs/cli.md and the table of docs/mlflow.md anew
 	@$(BIN)/python scripts/cli_docs.py
+	@$(BIN)/python scripts/mlflow_docs.py
 
 lock: install  ## Resolve the requirements anew (UPGRADE=--upgrade for newer releases)
 	@$(BIN)/python scripts/lock.py $(UPGRADE)

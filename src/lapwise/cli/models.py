@@ -86,6 +86,8 @@ def gates(
         typer.echo(to_json(verdicts))
     elif markdown:
         typer.echo(to_markdown(verdicts))
+    elif not verdicts:
+        show(f"no gate has judged {version}")
     else:
         show(to_table(verdicts))
 

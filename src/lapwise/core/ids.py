@@ -22,7 +22,7 @@ def dated_id(at: int, digest: str) -> str:
     """Return the id of what was made elsewhere, at ``at`` microseconds: the same for one digest.
 
     >>> dated_id(1_700_000_000_000_000, "00" * 32)
-    '01hf7ytx000000000000000000'
+    '01hf7yat000000000000000000'
     """
     return _written(max(0, at) // 1000 & (1 << 48) - 1, bytes.fromhex(digest)[:10])
 

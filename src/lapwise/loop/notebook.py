@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,6 @@ PATIENCE = 1.0
 """Seconds for which one call insists on a server; what is logged is shipped again and again anyway."""
 
 
-@contextmanager
 def start_run(
     experiment: str,
     *,
@@ -31,11 +30,11 @@ def start_run(
     params: Mapping[str, object] | None = None,
     tags: Mapping[str, str] | None = None,
     seed: int | None = None,
-    parent: str | ActiveRun | None = None,
-    resume: str | None = None,
+    parent: str | int | ActiveRun | None = None,
+    resume: str | int | None = None,
     datasets: Sequence[str | DatasetVersion] = (),
     system_metrics: bool = True,
-) -> Iterator[ActiveRun]:
+) -> ActiveRun:
     """Track a run in the store of the project around the working directory.
 
     ``LAPWISE_STORE=https://…`` makes it a server's. When that does not answer, training starts all
@@ -47,7 +46,8 @@ def start_run(
         params: inputs, which never change afterwards.
         tags: free labels.
         seed: recorded (not applied: see ``run.seed_everything()``); a run without one is flagged.
-        parent: the run, or its id, that this one is a part of; ``run.child("fold 3")`` is shorter.
+        parent: the run, or its id or number, that this one is a part of; ``run.child("fold 3")`` is
+            shorter.
         resume: the number or id of a run to open again.
         datasets: versions of tables that the run reads: ``flights@v7``, or ``flights`` for the
             newest.
@@ -55,39 +55,40 @@ def start_run(
 
     Raises:
         TrackingError: something cannot be recorded; no run is made.
-        NotFoundError: there is no such dataset version, or no run to open again.
+        NotFoundError: there is no such dataset version, or no run to open again, or to be part of.
         StoreError: the store cannot be written; no run is made.
 
     Example::
 
         with lw.start_run("churn", params={"lr": 0.1}, seed=7) as run:
             run.log_metric("loss", 0.3, step=1)
+
+    Without ``with``, as in a notebook, it is the run that is open until ``run.end()``.
     """
     from lapwise.tracking import start_run as begin
 
-    project = find_project(Path.cwd())
-    with (
-        open_impatiently(project, PATIENCE) as store,
-        begin(
+    return _opened(
+        lambda store, root: begin(
             experiment,
             store=store,
-            root=project.root,
+            root=root,
             name=name,
             params=params,
             tags=tags,
             seed=seed,
             parent=parent,
             resume=resume,
-            datasets=[_version(one, store) for one in datasets],
+            datasets=[
+                _version(one, store)
+                for one in ((datasets,) if isinstance(datasets, str) else datasets)
+            ],
             user=who(),
             system_metrics=system_metrics,
-        ) as run,
-    ):
-        yield run
+        )
+    )
 
 
-@contextmanager
-def join_run(reference: str) -> Iterator[ActiveRun]:
+def join_run(reference: str | int) -> ActiveRun:
     """Log to a run that another process started and will end: a worker, a rank, an evaluation.
 
     Args:
@@ -105,22 +106,38 @@ def join_run(reference: str) -> Iterator[ActiveRun]:
     """
     from lapwise.tracking import join_run as join
 
+    return _opened(lambda store, root: join(reference, store=store, root=root))
+
+
+def _opened(begin: Callable[[Store, Path], ActiveRun]) -> ActiveRun:
+    """Return a run that is open from now on, and whose end closes the store."""
+    from lapwise.tracking import enter_run, leave_run
+
     project = find_project(Path.cwd())
-    with (
-        open_impatiently(project, PATIENCE) as store,
-        join(reference, store=store, root=project.root) as run,
-    ):
-        yield run
+    store = open_impatiently(project, PATIENCE)
+    try:
+        run = begin(store, project.root)
+    except BaseException:
+        store.close()
+        raise
+    run.after_end(store.close)
+    run.after_end(partial(leave_run, run))
+    enter_run(run)
+    return run
 
 
 def _version(dataset: str | DatasetVersion, store: Store) -> DatasetVersion | KeyPart:
     """Return a dataset version; by name only while the store is away."""
-    from lapwise.core.model import KeyPart
+    from lapwise.core.model import DatasetVersion, KeyPart
     from lapwise.store.address import is_remote
     from lapwise.tracking.deliver import is_away
 
-    if not isinstance(dataset, str):
+    if isinstance(dataset, DatasetVersion):
         return dataset
+    if not isinstance(dataset, str):
+        raise TrackingError(
+            "not a version of a table", value=dataset, expected="flights, flights@v7 or a version"
+        )
     try:
         return store.datasets.get(dataset)
     except Exception as error:

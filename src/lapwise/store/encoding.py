@@ -10,7 +10,7 @@ import msgspec
 
 from lapwise.core.errors import CorruptError, StoreError
 
-__all__ = ["decode", "encode", "encode_scalar"]
+__all__ = ["checked", "decode", "encode", "encode_scalar"]
 
 T = TypeVar("T")
 
@@ -63,6 +63,18 @@ def decode(text: str, kind: type[T]) -> T:
             value=str(error),
             fix="lapwise doctor",
         ) from error
+
+
+def checked(record: T) -> T:
+    """Return a record as it will be read, so that one of wrong types is refused before it is kept.
+
+    Raises:
+        StoreError: it would not be read again.
+    """
+    try:
+        return decode(encode(record), type(record))
+    except CorruptError as error:
+        raise StoreError(f"a {type(record).__name__} cannot be kept", value=error.value) from error
 
 
 def encode_scalar(value: object) -> str:

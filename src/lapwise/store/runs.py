@@ -17,7 +17,7 @@ from lapwise.core.tracked import Page, RunInput, RunSummary
 from lapwise.store import schema
 from lapwise.store.boundary import crossing
 from lapwise.store.database import Database, portions
-from lapwise.store.encoding import decode, encode
+from lapwise.store.encoding import checked, decode, encode
 from lapwise.store.experiments import keep_experiment
 from lapwise.store.inputs import add_capture, add_inputs
 from lapwise.store.liveness import as_seen, read_run, store_time
@@ -81,7 +81,7 @@ class SqlRuns:
                 )
             last = connection.scalar(select(func.max(_RUN.number)))
             beat = None if run.beat is None else now
-            run = msgspec.structs.replace(run, number=(last or 0) + 1, beat=beat)
+            run = checked(msgspec.structs.replace(run, number=(last or 0) + 1, beat=beat))
             crossing("row", "before")
             connection.execute(
                 schema.run.insert().values(

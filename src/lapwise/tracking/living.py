@@ -96,6 +96,7 @@ class Living(Attachments):
         self._complete = False
         self._end = End("finished", 0)
         self._usage: Usage | None = None
+        self._afterwards: list[Callable[[], object]] = []
         self._shipper: Shipper | None = Shipper(
             store.runs,
             record.id,
@@ -138,8 +139,16 @@ class Living(Attachments):
         stays on the disk, and the next start, or ``lapwise sync``, ships it. Who joined the run, or
         was forked, only lets go of it.
         """
-        if self._ended:
-            return
+        if not self._ended:
+            self._finish(status)
+        while self._afterwards:
+            self._afterwards.pop()()
+
+    def after_end(self, call: Callable[[], object]) -> None:
+        """Have something called when the run has ended and is shipped: the last given first."""
+        self._afterwards.append(call)
+
+    def _finish(self, status: RunStatus) -> None:
         if self.is_ours:
             self._complete_capture()
         self._close(status)
@@ -200,6 +209,7 @@ class Living(Attachments):
         self._role = "forked"
         self._spools = True
         self._signalled = False
+        self._afterwards.clear()
         first = threading.Lock()
 
         def append(payload: bytes) -> None:
@@ -231,6 +241,10 @@ class Living(Attachments):
     def _exit(self) -> None:
         """The process ends and nobody said how the run did (a forked child's end is not ours)."""
         if os.getpid() == self._process:
+            if self.is_ours and not self._signalled:
+                _LOG.warning(
+                    "%s: nobody ended it: write run.end(), or use it by `with`", self.label
+                )
             self.end("killed" if self._signalled else "crashed")
 
     def _chores(self, *, samples: bool) -> list[Chore]:

@@ -23,7 +23,7 @@ from lapwise.tracking.living import Living
 from lapwise.tracking.recovery import log_folder, store_mark
 from lapwise.tracking.redact import mask_text
 from lapwise.tracking.seeding import check_seed, seed_libraries
-from lapwise.tracking.values import check_params, check_tags
+from lapwise.tracking.values import check_params, check_tags, recorded_seed
 from lapwise.tracking.wal import Begin, LogWriter, Role, TagsEntry
 
 __all__ = ["ActiveRun", "begin_run"]
@@ -95,7 +95,7 @@ class ActiveRun(Living):
         checked = check_params(params or {}), check_tags(tags or {})
         capture = self.record.capture
         if capture is not None:
-            capture = of_part(capture, seed)
+            capture = of_part(capture, recorded_seed(seed))
         record = Run(
             id=new_id(),
             number=0,

@@ -25,7 +25,7 @@ from lapwise.tracking.deliver import is_away
 from lapwise.tracking.recovery import log_folder, recover, spool_folder
 from lapwise.tracking.run import ActiveRun, begin_run
 from lapwise.tracking.spool import Spool
-from lapwise.tracking.values import check_params, check_tags
+from lapwise.tracking.values import check_params, check_tags, recorded_seed, reference
 
 __all__ = ["join_run", "start_run"]
 
@@ -48,12 +48,12 @@ def start_run(
     tags: Mapping[str, str] | None = None,
     seed: int | None = None,
     lap: str | None = None,
-    parent: str | ActiveRun | None = None,
+    parent: str | int | ActiveRun | None = None,
     datasets: Sequence[KeyPart | DatasetVersion] = (),
     split: Digest | None = None,
     frame: Digest | None = None,
     code: Digest | None = None,
-    resume: str | None = None,
+    resume: str | int | None = None,
     user: str = "",
     system_metrics: bool = True,
 ) -> ActiveRun:
@@ -72,7 +72,8 @@ def start_run(
         seed: recorded, not applied: give it to your code, or call
             :meth:`ActiveRun.seed_everything`; a run without one is flagged.
         lap: id of the lap that this run is a step of.
-        parent: the run, or its id, that this one is a part of; :meth:`ActiveRun.child` is shorter.
+        parent: the run, or its id or number, that this one is a part of; :meth:`ActiveRun.child`
+            is shorter.
         datasets: dataset versions that the run reads, or their names and digests.
         split: digest of the split.
         frame: digest of the feature frame.
@@ -85,19 +86,17 @@ def start_run(
             ``system/...``.
 
     Raises:
-        TrackingError: the experiment, a parameter or a tag cannot be stored, or the run to open
-            again is still running; no run is made.
+        TrackingError: the experiment, the seed, a parameter or a tag cannot be stored, or the run
+            to open again is still running; no run is made.
+        NotFoundError: there is no such run to open again, or to be a part of.
         StoreError: the store, or the folder of the log, cannot be written; no run is made.
     """
-    if not experiment or not experiment.isprintable() or not (name + "x").isprintable():
-        raise TrackingError(
-            "a run needs the name of its experiment",
-            value=(experiment, name),
-            expected="printable text, such as start_run('flight-delay')",
-        )
+    _check_names(experiment, name)
+    seed = recorded_seed(seed)
     checked = check_params(params or {}), check_tags(tags or {})
     folder = Path(root)
     remote = is_remote(store.url)
+    whole = None if parent is None else _parent(parent, store)
     _ship_the_dead(store, folder, background=remote and resume is None)
     captured = capture(
         folder,
@@ -109,7 +108,9 @@ def start_run(
         code=code,
     )
     if resume is not None:
-        run = _resumed(resume, experiment, captured, store, folder, system_metrics=system_metrics)
+        run = _resumed(
+            reference(resume), experiment, captured, store, folder, system_metrics=system_metrics
+        )
     else:
         now = MachineClock().timestamp()
         record = Run(
@@ -120,13 +121,36 @@ def start_run(
             started=now,
             name=name,
             lap=lap,
-            parent=parent.id if isinstance(parent, ActiveRun) else parent,
+            parent=whole,
             capture=captured,
             user=user,
             beat=now,
         )
         run = begin_run(record, store=store, root=folder, system_metrics=system_metrics)
     return _described(run, *checked)
+
+
+def _check_names(experiment: object, name: object) -> None:
+    texts = (experiment, name)
+    if not (experiment and all(isinstance(one, str) and f"{one}x".isprintable() for one in texts)):
+        raise TrackingError(
+            "a run needs the name of its experiment",
+            value=experiment if name == "" else texts,
+            expected="printable text, such as start_run('flight-delay')",
+        )
+
+
+def _parent(parent: str | int | ActiveRun, store: Store) -> str:
+    """Return the id of the run that another is a part of."""
+    if isinstance(parent, ActiveRun):
+        return parent.id
+    named = reference(parent)
+    try:
+        return store.runs.get(named).id
+    except Exception as error:
+        if not (_may_wait(named, store) and is_away(error)):
+            raise
+        return named
 
 
 def _described(run: ActiveRun, params: dict[str, Scalar], tags: dict[str, str]) -> ActiveRun:
@@ -140,13 +164,13 @@ def _described(run: ActiveRun, params: dict[str, Scalar], tags: dict[str, str]) 
     return run
 
 
-def join_run(reference: str, *, store: Store, root: str | os.PathLike[str]) -> ActiveRun:
+def join_run(run: str | int, *, store: Store, root: str | os.PathLike[str]) -> ActiveRun:
     """Log to a run that another process started, from a log of one's own.
 
     Whoever started the run ends it; the end of this process, however it comes, does not.
 
     Args:
-        reference: the run's id (which works even while the store is away), or its number.
+        run: its id (which works even while the store is away), or its number.
         store: where the run is kept.
         root: the project's folder.
 
@@ -156,15 +180,16 @@ def join_run(reference: str, *, store: Store, root: str | os.PathLike[str]) -> A
         StoreError: the store, or the folder of the log, cannot be written.
     """
     folder = Path(root)
+    named = reference(run)
     known: tuple[Param, ...] = ()
     try:
-        record = store.runs.get(reference)
+        record = store.runs.get(named)
         known = store.runs.params((record.id,))[record.id]
     except Exception as error:
-        waits = isinstance(error, NotFoundError) and _has_log(folder, reference)
-        if not (waits or (_may_wait(reference, store) and is_away(error))):
+        waits = isinstance(error, NotFoundError) and _has_log(folder, named)
+        if not (waits or (_may_wait(named, store) and is_away(error))):
             raise
-        record = _unknown(reference, "")
+        record = _unknown(named, "")
     if record.status not in {"running", "crashed"}:
         raise TrackingError(
             f"run {record.number:03d} has ended",
@@ -196,7 +221,7 @@ def _keep_shipping(store: Store, root: Path) -> None:
 
 
 def _resumed(
-    reference: str,
+    named: str,
     experiment: str,
     captured: Capture,
     store: Store,
@@ -206,12 +231,12 @@ def _resumed(
 ) -> ActiveRun:
     known: tuple[Param, ...] = ()
     try:
-        record = store.runs.get(reference)
+        record = store.runs.get(named)
         known = store.runs.params((record.id,))[record.id]
     except Exception as error:
-        if not (_may_wait(reference, store) and is_away(error)):
+        if not (_may_wait(named, store) and is_away(error)):
             raise
-        record = _unknown(reference, experiment)
+        record = _unknown(named, experiment)
     if record.experiment != experiment:
         raise TrackingError(
             f"run {record.number:03d} is of another experiment",
@@ -247,8 +272,8 @@ def _mixed(before: Capture | None, now: Capture) -> Capture:
     return msgspec.structs.replace(before, flags=tuple(sorted(flags)))
 
 
-def _may_wait(reference: str, store: Store) -> bool:
-    return is_remote(store.url) and _ID.fullmatch(reference) is not None
+def _may_wait(named: str, store: Store) -> bool:
+    return is_remote(store.url) and _ID.fullmatch(named) is not None
 
 
 def _has_log(root: Path, run: str) -> bool:

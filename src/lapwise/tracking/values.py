@@ -22,6 +22,8 @@ __all__ = [
     "metric_name",
     "metric_step",
     "metric_value",
+    "recorded_seed",
+    "reference",
 ]
 
 NAME_CHARACTERS = 250
@@ -69,13 +71,16 @@ def check_params(params: Mapping[str, object]) -> dict[str, Scalar]:
     >>> check_params({"lr": 0.1, "layers": (64, 32)})
     {'lr': 0.1, 'layers': '[64,32]'}
     """
-    return {_checked_name("parameter", name): _scalar(name, params[name]) for name in params}
+    return {
+        _checked_name("parameter", name): _scalar(name, value)
+        for name, value in _mapping("params", params).items()
+    }
 
 
 def check_tags(tags: Mapping[str, object]) -> dict[str, str]:
     """Return tags as they are stored; raises TrackingError for what is no text."""
     checked = {}
-    for name, value in tags.items():
+    for name, value in _mapping("tags", tags).items():
         if not isinstance(value, str) or not _is_text(value):
             raise TrackingError(
                 f"tag '{name}' is not text",
@@ -84,6 +89,35 @@ def check_tags(tags: Mapping[str, object]) -> dict[str, str]:
             )
         checked[_checked_name("tag", name)] = str(value)
     return checked
+
+
+def recorded_seed(seed: object) -> int | None:
+    """Return a seed as it is recorded, any whole number of 64 bits; raises TrackingError.
+
+    >>> recorded_seed(7), recorded_seed(None)
+    (7, None)
+    """
+    if seed is None:
+        return None
+    whole: Any = seed
+    with contextlib.suppress(TypeError):
+        number = operator.index(whole)
+        if not isinstance(seed, bool) and -LARGEST <= number <= LARGEST:
+            return number
+    raise TrackingError(
+        "not a seed", value=seed, expected="a whole number of at most 64 bits, or None"
+    )
+
+
+def reference(run: object) -> str:
+    """Return what a run is asked for by, its id or its number, as text; raises TrackingError.
+
+    >>> reference(43)
+    '43'
+    """
+    if isinstance(run, str) or (isinstance(run, int) and not isinstance(run, bool)):
+        return str(run)
+    raise TrackingError("not a run", value=run, expected="a run's number or id, such as 43")
 
 
 def artifact_name(name: str) -> str:
@@ -100,6 +134,14 @@ def artifact_name(name: str) -> str:
             expected="printable text with / between its parts and no .., such as plots/roc.png",
         )
     return "/".join(parts)
+
+
+def _mapping(what: str, given: Mapping[str, object]) -> Mapping[str, object]:
+    if isinstance(given, Mapping):
+        return given
+    raise TrackingError(
+        f"{what} are no mapping", value=given, expected=f"names and values: {what}={{'name': ...}}"
+    )
 
 
 def _checked_name(kind: str, name: str) -> str:

@@ -9,6 +9,7 @@ ever), ``huge`` (an endless body), ``headers`` (endless headers), ``garbage``.
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import sys
 import threading
@@ -17,7 +18,7 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-FILE = Path(sys.argv[1])
+FILE = Path(next(iter(sys.argv[1:]), os.devnull))  # nothing is noted where it is only imported
 LOCK = threading.Lock()
 SEEN: Counter[str] = Counter()
 

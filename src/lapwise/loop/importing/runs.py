@@ -19,6 +19,7 @@ __all__ = ["bring_run"]
 
 _PARENT = "mlflow.parentRunId"
 _AT_ONCE = 10_000
+_COUNTED = 50_000  # where all points have one step, each page of the store reads all of them
 
 
 def bring_run(
@@ -99,7 +100,7 @@ def _points(store: Store, run: str) -> Counter[str]:
     for metric in store.runs.metrics([run]).get(run, ()):
         after = ""
         while True:
-            page = store.runs.points(run, metric.name, limit=_AT_ONCE, after=after)
+            page = store.runs.points(run, metric.name, limit=_COUNTED, after=after)
             found[metric.name] += len(page.items)
             after = page.next
             if not after:
