@@ -18,16 +18,18 @@ import psutil
 
 MARK = "TESTS_OF"
 _PATIENCE = 10.0
-_INSTANTS = 3
+_ROUNDS = 3
+_OF_PYTHON = "multiprocessing.resource_tracker"  # it ends with the interpreter that started it
 
 
-def watch() -> None:
-    """Mark all that this process starts from now on, and let it be killed when this one is gone."""
+def watch() -> subprocess.Popen[bytes]:
+    """Mark all that this process starts from now on; what is returned kills it when this one is gone."""
+    unmarked = dict(os.environ)
     os.environ[MARK] = mark = str(os.getpid())
-    subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, __file__, mark],
         stdin=subprocess.PIPE,
-        env={name: value for name, value in os.environ.items() if name != MARK},
+        env=unmarked,
         start_new_session=True,  # Ctrl-C is for the tests
     )
 
@@ -63,8 +65,7 @@ def _marked(mark: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            bears = process.environ().get(MARK) == mark
-            if bears and process.pid != int(mark) and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get(MARK) == mark and _OF_PYTHON not in _words(process):
                 found.append(process)
         except (psutil.Error, OSError):
             continue  # of somebody else, or it has just ended
@@ -73,13 +74,13 @@ def _marked(mark: str) -> list[psutil.Process]:
 
 def _bury(mark: str) -> None:
     """Kill what bears a mark, and what it started meanwhile."""
-    for _ in range(_INSTANTS):
+    for _ in range(_ROUNDS):
         for process in _marked(mark):
             try:
                 process.kill()
             except psutil.Error:
                 continue
-        time.sleep(0.1)
+        time.sleep(0.05)
     for path in Path("/tmp").glob(f"lw-{mark}-*"):
         shutil.rmtree(path, ignore_errors=True)
 

@@ -58,7 +58,9 @@ def test_a_filter_an_order_and_columns(swept: Path, call: Call) -> None:
 
 def test_a_filter_where_an_experiment_may_stand_is_a_filter(swept: Path, call: Call) -> None:
     assert numbers(shown(call("runs", "number IN (3, 4) AND number > 3", cwd=swept))) == [4]
-    assert "no run is like that" in shown(call("runs", "nobody", cwd=swept))
+    done = call("runs", "nobody", cwd=swept)
+    assert done.code == 1
+    assert "there is no experiment: 'nobody'" in done.err
 
 
 def test_pages_go_on_after_their_token(swept: Path, call: Call) -> None:
@@ -83,6 +85,8 @@ def test_what_cannot_be_read_says_where(swept: Path, call: Call) -> None:
     done = call("runs", "--where", "metrics.auc >", cwd=swept)
     assert done.code == 1
     assert "column" in done.err
+    done = call("runs", "--where", "status = finished", cwd=swept)
+    assert "at column 10: 'finished'" in done.err
     done = call("runs", "--where", "number = 999", cwd=swept)
     assert (done.code, done.out.strip()) == (0, "no run is like that")
     assert call("runs", "--after", "nonsense", cwd=swept).code == 1

@@ -66,6 +66,20 @@ def test_a_second_time_brings_only_what_is_new(folder: Path, sqlite_store: Store
     assert verify(sqlite_store).problems == ()
 
 
+def test_an_experiment_called_by_a_number_comes_again_to_its_own(
+    folder: Path, sqlite_store: Store
+) -> None:
+    source = open_source(old(folder, "mlruns/0/a1/artifacts"))
+    assert bring(sqlite_store, source, actor="ada").complete
+    for at in range(6):  # until one has the number 8
+        sqlite_store.experiments.create(f"other {at}", at=1)
+    assert sqlite_store.experiments.get("8").name == "other 5"
+    assert bring(sqlite_store, source, actor="ada").complete
+    source.close()
+    assert sqlite_store.runs.get("a2").experiment == "8"
+    assert not sqlite_store.experiments.get("8").archived
+
+
 def test_only_the_experiments_that_are_named_come(folder: Path, sqlite_store: Store) -> None:
     source = open_source(old(folder, "mlruns/0/a1/artifacts"))
     found = bring(sqlite_store, source, actor="ada", experiments=["8"])

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from lapwise.loop.importing import Imported, bring, open_source
 from lapwise.registry import verify
-from lapwise.store.foreign.mlflow_tables import _KNOWN
+from lapwise.store.mlflow_tables import _KNOWN
 from lapwise.store.model import Store
 from lapwise.store.open import open_database, open_store
 from peers.environment import environment

@@ -13,6 +13,7 @@ from lapwise.core.errors import NotFoundError
 from lapwise.core.model import DatasetVersion, KeyPart
 from lapwise.store.model import Store
 from lapwise.store.open import open_store
+from lapwise.tracking import current_run
 
 
 @pytest.fixture
@@ -55,6 +56,36 @@ def test_a_run_is_joined_opened_again_and_has_parts(project: Path) -> None:
         part, whole = store.runs.list()
         assert part.parent == whole.id
         assert len(store.runs.history(whole.id, "guest")) == 1
+
+
+def test_a_run_without_a_with_block_is_open_until_it_is_ended(project: Path) -> None:
+    """As notebooks write it; numbers do for runs, and after the end nothing is open."""
+    run = lw.start_run("churn", seed=7)
+    run.log_metric("loss", 0.5)
+    assert current_run() is run
+    part = lw.start_run("churn", parent=run.number, seed=7)
+    assert current_run() is part
+    part.end()
+    part.end()
+    assert current_run() is run
+    run.end()
+    assert current_run() is None
+    again = lw.start_run("churn", resume=run.number, seed=7)
+    again.end()
+    with opened(project) as store:
+        assert [(one.status, one.parent) for one in store.runs.list()] == [
+            ("finished", run.id),
+            ("finished", None),
+        ]
+
+
+def test_a_run_that_nobody_ended_says_so(project: Path) -> None:
+    code = "import lapwise as lw; lw.start_run('churn', seed=7).log_metric('auc', 0.7)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "run 001: nobody ended it: write run.end(), or use it by `with`" in ended.stderr
+    with opened(project) as store:
+        assert store.runs.get("1").status == "crashed"
+        assert store.runs.metrics([store.runs.get("1").id])
 
 
 def test_datasets_are_named_by_version(project: Path) -> None:

@@ -76,7 +76,7 @@ def test_an_upload_that_is_cut_leaves_nothing(sqlite_server: Server, calls: Wire
     with socket.create_connection((host.hostname or "", host.port or 0)) as connection:
         connection.sendall(head.encode() + b"x" * 2_000_000)
     ends = time.monotonic() + 60
-    while list(Path(sqlite_server.blobs).glob("uploads/spool-*")):  # the server is still to notice
+    while list(Path(sqlite_server.blobs).glob("uploads/new-*")):  # the server is still to notice
         assert time.monotonic() < ends
         time.sleep(0.02)
     assert not calls.get("artifacts/list", run_id=run).get("files")

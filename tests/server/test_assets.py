@@ -12,6 +12,7 @@ def test_an_address_holds_the_digest_and_is_kept_for_ever(client: httpx.Client) 
         "lapwise.css",
         "mark.svg",
         "charts.js",
+        "arrivals.js",
         "plotly.min.js",
     }
     for address in addresses:

@@ -129,7 +129,7 @@ def remote_place(
 
 
 # What is about the database itself, or about processes that write it, has no remote side.
-_OF_THE_DATABASE = {"backup", "collect", "doctor", "killed", "open", "racing", "spools"}
+_OF_THE_DATABASE = {"backup", "collect", "doctor", "killed", "open", "racing", "staging"}
 # What says little about the wire, or asks thousands of times, is proven over it by `make prove`.
 _LONG = {
     *("alarms", "curve", "deployments", "events", "logged_models", "metrics", "model_names"),

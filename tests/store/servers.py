@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests import orphans
+
 BUCKET = "lapwise"
 
 
@@ -25,7 +27,7 @@ BUCKET = "lapwise"
 def postgresql() -> Iterator[str]:
     """Run PostgreSQL on a socket in a folder of its own and yield its URL."""
     # The path of a socket must be short, and the server splits its options at spaces.
-    folder = Path(tempfile.mkdtemp(prefix="lw-", dir="/tmp"))
+    folder = orphans.folder()
     folder.chmod(0o755)  # started as root it runs as another user
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700)

@@ -80,7 +80,7 @@ def test_what_was_done_before_a_cut_is_not_done_again(proxy: Cutting, remote: St
     assert [one.step for one in remote.runs.history(run.id, "loss")] == [1, 2]
     assert [one.action for one in remote.audit.entries()] == ["a1", "a2"]
     with pytest.raises(ConflictError):
-        remote.experiments.create("e1", at=1)
+        remote.experiments.create("e1", at=2)
 
 
 def test_a_move_whose_answer_was_lost_is_one_move(proxy: Cutting, remote: Store) -> None:
@@ -169,7 +169,7 @@ def test_a_server_that_stays_away_is_an_error() -> None:
         pytest.raises(StoreError, match="does not answer"),
     ):
         store.runs.list()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_another_version_is_said_to_be_one() -> None:

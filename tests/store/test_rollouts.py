@@ -66,7 +66,10 @@ def test_the_record_and_the_database_agree_on_what_is_open(
         "id": second.id, "model": second.model, "number": 2, "phase": phase, "started": 1,
         "body": encode(second),
     }  # fmt: skip
-    insert = text("INSERT INTO rollout VALUES (:id, :model, :number, :phase, :started, :body)")
+    insert = text(
+        "INSERT INTO rollout (id, model, number, phase, started, body)"
+        " VALUES (:id, :model, :number, :phase, :started, :body)"
+    )
     try:
         with database.write() as connection:
             connection.execute(insert, row)

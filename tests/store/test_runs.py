@@ -18,7 +18,6 @@ from lapwise.core.tracked import RunInput
 from lapwise.store import schema
 from lapwise.store.database import connect
 from lapwise.store.encoding import decode, encode
-from lapwise.store.liveness import store_time
 from lapwise.store.model import Store
 from tests.store import making
 from tests.store.conftest import Place
@@ -96,7 +95,7 @@ def silence(place: Place, run: str, seconds: float) -> None:
     """Let a run's last beat be so long ago, as if its process had died then."""
     database = connect(place.url)
     with database.write() as connection:
-        now = store_time(database, connection)
+        now = database.now(connection)
         body = connection.scalar(select(schema.run.c.body).where(schema.run.c.id == run))
         old = msgspec.structs.replace(decode(body or "", Run), beat=now - int(seconds * 1e6))
         values = {"beat": old.beat, "body": encode(old)}

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from lapwise.core.model import KeyPart, Metric, Run
 from lapwise.store.database import connect
-from lapwise.store.encoding import encode, encode_scalar
+from lapwise.store.encoding import encode
 from lapwise.store.migrate import migrate, upgrade
 from tests.store import making
 from tests.store.conftest import Place
@@ -45,7 +45,7 @@ def test_what_was_tracked_before_is_searched_and_drawn(empty_place: Place) -> No
         for name, value in {"lr": 0.1, "text": "0.50", "odd": float("inf"), "flag": True}.items():
             connection.execute(
                 text("INSERT INTO param (run, name, value) VALUES (1, :name, :value)"),
-                {"name": name, "value": encode_scalar(value)},
+                {"name": name, "value": encode(value)},
             )
         connection.execute(text("INSERT INTO metric_key (id, name) VALUES (1, 'auc')"))
         for steps in ((3, 4), (1,)):

@@ -1,6 +1,7 @@
 """A real store on a disk of its own, and a door in front of it that can be shut."""
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,16 @@ def root(tmp_path: Path) -> Path:
 
 
 class Door:
-    """A real store behind an address: shut, nothing comes through; ``refusal`` is said at it."""
+    """A real store behind an address: shut, nothing comes through; ``refusal`` is said at it.
+
+    A verb that is ``held`` waits until its event is set.
+    """
 
     def __init__(self, store: Store) -> None:
         self.shut = False
         self.refusal: Exception | None = None
         self.refusals: dict[str, Exception] = {}
-        self.slow: dict[str, float] = {}
+        self.held: dict[str, threading.Event] = {}
         self.calls: list[str] = []
         self.store = dataclasses.replace(
             store,
@@ -47,8 +51,8 @@ class Door:
 
     def pass_through(self, verb: str) -> None:
         self.calls.append(verb)
-        if verb in self.slow:
-            MachineClock().sleep(self.slow[verb])
+        if verb in self.held:
+            self.held[verb].wait(120)
         if self.shut:
             raise StoreError("the server at http://127.0.0.1:1 does not answer")
         refusal = self.refusals.get(verb, self.refusal)
@@ -75,7 +79,7 @@ def door(store: Store) -> Door:
     return Door(store)
 
 
-def eventually(true: Callable[[], object], seconds: float = 20.0) -> None:
+def eventually(true: Callable[[], object], seconds: float = 60.0) -> None:
     """Fail unless something becomes true in time."""
     clock = MachineClock()
     until = clock.monotonic() + seconds

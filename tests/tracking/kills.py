@@ -18,7 +18,8 @@ from lapwise.core.model import Metric
 from lapwise.store.model import Store
 from lapwise.store.open import open_store
 from lapwise.store.remote import open_remote
-from lapwise.tracking.recovery import log_folder, recover
+from lapwise.tracking.recovery import recover
+from lapwise.tracking.wal import log_folder
 
 # Each writes a letter to its standard output after each call that returned.
 _LOGGING = """

@@ -12,8 +12,10 @@ from lapwise.core.clock import MachineClock
 from lapwise.core.errors import AccessError, ConflictError, DeclarationError, TrackingError
 from lapwise.store.model import Store
 from lapwise.tracking import deliver, living
-from lapwise.tracking.recovery import log_folder, recover, spool_folder
+from lapwise.tracking.recovery import recover
+from lapwise.tracking.spool import spool_folder
 from lapwise.tracking.start import join_run, start_run
+from lapwise.tracking.wal import log_folder
 from tests.tracking.conftest import Door, eventually
 
 
@@ -80,7 +82,7 @@ def test_what_a_whole_run_logged_without_a_server_waits_for_the_next(
         run.log_metric("a", 1.0)
         run.log_text("notes.txt", "x")
         begun = clock.monotonic()
-    assert clock.monotonic() - begun < 8
+    assert clock.monotonic() - begun < 40
     assert len(list(log_folder(root).iterdir())) == 1
     door.shut = False
     with start_run("e", store=door.store, root=root, seed=1) as second:
@@ -105,15 +107,14 @@ def test_a_refusal_is_no_outage(door: Door, store: Store, root: Path, refusal: E
 
 def test_numbers_never_wait_for_files(door: Door, store: Store, root: Path) -> None:
     """While a file takes long to travel, the run beats and its metrics arrive; the end waits for it."""
-    door.slow = {"put_file": 1.5}
+    door.held = {"put_file": threading.Event()}
     with start_run("e", store=door.store, root=root, seed=1) as run:
-        clock = MachineClock()
-        begun = clock.monotonic()
         run.log_text("large.txt", "x")
-        assert clock.monotonic() - begun < 1
+        eventually(lambda: "put_file" in door.calls)
         run.log_metric("a", 1.0)
-        eventually(lambda: store.runs.history(run.id, "a"), 1.4)
+        eventually(lambda: store.runs.history(run.id, "a"))
         assert store.runs.artifacts(run.id) == ()
+        threading.Timer(0.2, door.held["put_file"].set).start()
     assert [one.name for one in store.runs.artifacts(run.id)] == ["large.txt"]
     assert store.runs.get(run.id).status == "finished"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lapwise.store.model import Store
-from lapwise.tracking.recovery import log_folder, recover
+from lapwise.tracking.recovery import recover
+from lapwise.tracking.wal import log_folder
 from tests.tracking.conftest import eventually
 
 BEGIN = """

@@ -14,9 +14,17 @@ import pytest
 from lapwise.core.errors import StoreError
 from lapwise.core.model import Run
 from lapwise.store.model import Store
-from lapwise.tracking.recovery import log_folder, recover, store_mark
+from lapwise.tracking.recovery import recover
 from lapwise.tracking.start import start_run
-from lapwise.tracking.wal import Begin, End, LogWriter, MetricsEntry, TagsEntry
+from lapwise.tracking.wal import (
+    Begin,
+    End,
+    LogWriter,
+    MetricsEntry,
+    TagsEntry,
+    log_folder,
+    store_mark,
+)
 
 VICTIM = """
 import os, sys
@@ -159,6 +167,22 @@ def test_a_log_without_its_run_waits(store: Store, root: Path) -> None:
     assert "no run" in found.note
     assert full.path.exists()
     assert not empty.path.exists()
+
+
+def test_a_log_of_a_run_opened_again_that_is_not_there_waits(store: Store, root: Path) -> None:
+    """An id that somebody mistyped while the store was away; an empty log is nobody's loss."""
+    logs = []
+    for entries in ((MetricsEntry(1, 1, {"a": 1.0}),), ()):
+        writer = LogWriter(log_folder(root), Begin("r9", store_mark(store.url), 1, "resumed"))
+        for entry in entries:
+            writer.write(entry)
+        writer.seal(End("finished", 2))
+        writer.close()
+        logs.append(writer.path)
+    (found,) = recover(store, root)
+    assert (found.shipped, found.entries) == (False, 1)
+    assert "there is no run" in found.note
+    assert [path.exists() for path in logs] == [True, False]
 
 
 def test_a_store_that_is_away_keeps_the_log(store: Store, root: Path) -> None:

@@ -79,7 +79,7 @@ def test_a_locked_database_costs_only_delay(store: Store, tmp_path: Path) -> Non
     begun = clock.monotonic()
     for step in range(2_000):
         writer.write(MetricsEntry(step, step, {"loss": 1.0}))
-    assert clock.monotonic() - begun < 5
+    assert clock.monotonic() - begun < 30
     assert not shipper.flush(0.5)
     other.execute("ROLLBACK")
     other.close()
@@ -97,7 +97,7 @@ def test_a_store_that_stays_away_leaves_the_log(store: Store, tmp_path: Path) ->
     clock = MachineClock()
     begun = clock.monotonic()
     assert not shipper.finish(End("finished", 1), 0.3)
-    assert clock.monotonic() - begun < 5
+    assert clock.monotonic() - begun < 30
     assert writer.path.exists()
     assert store.runs.get("r1").status == "running"
 

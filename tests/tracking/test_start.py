@@ -2,8 +2,10 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from lapwise.core.errors import (
@@ -15,20 +17,23 @@ from lapwise.core.errors import (
 )
 from lapwise.core.model import KeyPart
 from lapwise.store.model import Store
-from lapwise.tracking.recovery import log_folder, recover
+from lapwise.tracking.recovery import recover
 from lapwise.tracking.start import start_run
+from lapwise.tracking.wal import log_folder
 from tests.tracking.conftest import Door
 
 
 def test_a_run_says_what_it_is_of(store: Store, root: Path) -> None:
     """Lap, parent, seed and what it reads are in the record."""
+    whole = start_run("e", store=store, root=root)
+    whole.end()
     with start_run(
         "e",
         store=store,
         root=root,
         seed=7,
         lap="l1",
-        parent="p1",
+        parent=whole.number,
         datasets=[KeyPart(name="flights", digest="d" * 64)],
         split="s" * 64,
         frame="f" * 64,
@@ -36,7 +41,7 @@ def test_a_run_says_what_it_is_of(store: Store, root: Path) -> None:
     ) as run:
         pass
     kept = store.runs.get(str(run.number))
-    assert (kept.lap, kept.parent) == ("l1", "p1")
+    assert (kept.lap, kept.parent) == ("l1", whole.id)
     capture = kept.capture
     assert capture is not None
     assert capture.seed == 7
@@ -71,6 +76,42 @@ def test_bad_input_makes_no_run(
         start_run(experiment, store=store, root=root, params=params, tags=tags)
     assert store.runs.list() == []
     assert not log_folder(root).exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seed": "7"},
+        {"seed": 1.0},
+        {"seed": True},
+        {"seed": 2**63},
+        {"name": 5},
+        {"params": ["lr"]},
+        {"tags": ["owner"]},
+        {"parent": True},
+        {"parent": "nosuch"},
+        {"parent": 99},
+        {"resume": 1.5},
+        {"resume": 99},
+    ],
+)
+def test_what_is_of_the_wrong_type_makes_no_run(
+    store: Store, root: Path, wrong: dict[str, Any]
+) -> None:
+    """A record that nobody could read again would hide all the others."""
+    with pytest.raises((TrackingError, NotFoundError)):
+        start_run("e", store=store, root=root, **wrong)
+    assert store.runs.list() == []
+
+
+def test_a_seed_may_be_any_whole_number(store: Store, root: Path) -> None:
+    seeds: list[Any] = [np.int64(7), -1, 2**40]
+    for seed in seeds:
+        with start_run("e", store=store, root=root, seed=seed) as run:
+            pass
+        capture = store.runs.get(run.id).capture
+        assert capture is not None
+        assert capture.seed == seed
 
 
 def test_a_project_that_cannot_be_written_makes_no_run(store: Store, root: Path) -> None:

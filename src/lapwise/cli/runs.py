@@ -73,7 +73,9 @@ def runs(
     with workshop() as opened:
         if experiment and _is_filter(opened.store, experiment):
             words, experiment = [experiment, *(words or ())], None
-        filters = [f"({one})" for one in (" ".join(words or ()), where) if one]
+        filters = [one for one in (" ".join(words or ()), where) if one]
+        if len(filters) > 1:  # one alone stays as it is: errors say at which column
+            filters = [f"({one})" for one in filters]
         found = find_runs(
             opened.store,
             " AND ".join(filters),
@@ -84,6 +86,8 @@ def runs(
             limit=limit,
             after=after,
         )
+        if experiment and not found:
+            opened.store.experiments.get(experiment)  # raises, where there is none
     if json:
         print_json({"runs": tuple(found), "next": found.next})
     elif not found:
@@ -139,7 +143,8 @@ def _tags(row: RunRow, names: Sequence[str]) -> list[str]:
 
 def _coloured(headings: Sequence[str], texts: Sequence[str]) -> list[Text | str]:
     cells: list[Text | str] = list(texts)
-    cells[1] = Text(texts[1], style=_STATUS.get(texts[1], ""))
+    at = headings.index("status")
+    cells[at] = Text(texts[at], style=_STATUS.get(texts[at], ""))
     if headings[-1] == "flags":
         cells[-1] = Text(visible(texts[-1]), style="yellow")
     return cells
@@ -158,6 +163,9 @@ def compare(
         str | None,
         typer.Option("--by", metavar="METRIC", help="Rank causes by what they explain of it."),
     ] = None,
+    system: Annotated[
+        bool, typer.Option("--system", help="List what the machine did (system/…), too.")
+    ] = False,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, help="At most N runs of the filter's.")
     ] = 300,
@@ -180,7 +188,7 @@ def compare(
         if where:
             found = find_runs(opened.store, where, columns=(), limit=limit)
             named += [row.run for row in found]
-        comparison = put_beside(opened.store, named, metric=by)
+        comparison = put_beside(opened.store, named, metric=by, system=system)
     if json:
         print_json(comparison)
         return
@@ -188,6 +196,8 @@ def compare(
         _show_turned(comparison)
     else:
         _show_beside(comparison)
+    if comparison.folded:
+        show(Text(f"left out: {comparison.folded} of system/… (--system lists them)", style="dim"))
     if comparison.same:
         counted = ", ".join(f"{one.count} {one.kind}" for one in comparison.same)
         show(Text(f"the same: {counted}", style="dim"))

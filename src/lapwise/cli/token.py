@@ -91,7 +91,9 @@ def list_tokens(json: AsJson = False) -> None:
         )
         for one in found
     ]
-    show(table(["id", "name", "grants", "state", "used"], rows))
+    drawn = table(["id", "name", "grants", "state", "used"], rows)
+    drawn.columns[0].no_wrap = True  # to be copied whole
+    show(drawn)
 
 
 @token.command()

@@ -57,11 +57,12 @@ def run_up(
     """Run it until Ctrl-C; ``then`` is called with the pages' address once they are there."""
     from lapwise.loop.deploy import folder_of
     from lapwise.serving import bind, supervise, tokens_for
+    from lapwise.store.durable import make_folder
 
     tokens_for("127.0.0.1")  # a token that is too short is told here, and not by each worker
     folder, features = folder_of(project.live, loop.name), project.live / "features"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise StorageFullError(
             f"the snapshot folder {folder} cannot be made",

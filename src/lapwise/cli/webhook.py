@@ -86,7 +86,9 @@ def webhooks(json: AsJson = False) -> None:
         (one.id, one.url, ", ".join(one.events) or "all", one.product, when(one.created))
         for one in found
     ]
-    show(table(["id", "url", "events", "product", "since"], rows))
+    drawn = table(["id", "url", "events", "product", "since"], rows)
+    drawn.columns[0].no_wrap = True  # to be copied whole
+    show(drawn)
 
 
 @webhook.command()

@@ -23,7 +23,8 @@ They live apart from everything else so that any module may import them without 
         ├── ConflictError       somebody else was first
         ├── CorruptError        stored bytes differ from their digest, or a chain is broken
         ├── SchemaError         the database is of another version of Lapwise
-        └── StorageFullError    no room, or no permission, to write
+        ├── StorageFullError    no room, or no permission, to write
+        └── UnfitError          a value that no store keeps, whenever it is tried
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ __all__ = [
     "StorageFullError",
     "StoreError",
     "TrackingError",
+    "UnfitError",
     "UntrustedTypeError",
 ]
 
@@ -175,3 +177,7 @@ class SchemaError(StoreError):
 
 class StorageFullError(StoreError):
     """There is no room, or no permission, to write."""
+
+
+class UnfitError(StoreError):
+    """A value that no store keeps: half a character, or more than 64 bits; trying again is no use."""

@@ -40,6 +40,7 @@ from lapwise.features.state import (
     put_state,
     read_state,
 )
+from lapwise.store.durable import make_folder
 
 __all__ = ["Materialized", "OnlineStore", "Pushed"]
 
@@ -101,7 +102,7 @@ class OnlineStore:
                 "there is no online store", value=str(folder), fix="lapwise features materialize"
             )
         if not read_only:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         environment = _open(folder, read_only=read_only)
         environment.reader_check()  # gives back the places of readers that died
         return cls(environment, parse_duration(keep))

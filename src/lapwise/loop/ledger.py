@@ -46,9 +46,9 @@ class LedgerLine(Record, frozen=True, kw_only=True):
     version: str | None
 
 
-def ledger(store: Store, *, limit: int = 20) -> tuple[LedgerLine, ...]:
-    """Return the newest laps of all loops, newest first."""
-    return tuple(_line(store, lap) for lap in store.laps.list(limit=limit))
+def ledger(store: Store, *, limit: int = 20, after: str = "") -> tuple[LedgerLine, ...]:
+    """Return the laps of all loops, newest first, those that come after the one with an id."""
+    return tuple(_line(store, lap) for lap in store.laps.list(limit=limit, after=after))
 
 
 def last_verdicts(store: Store, version: ModelVersion) -> tuple[Verdict, ...]:

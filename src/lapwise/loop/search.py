@@ -60,13 +60,16 @@ def search_runs(
     )
 
 
-def compare(*runs: str | int | RunRow, metric: str | None = None) -> Comparison:
+def compare(
+    *runs: str | int | RunRow, metric: str | None = None, system: bool = False
+) -> Comparison:
     """Put runs beside each other: what differs first, what is the same only counted.
 
     Args:
         runs: numbers, ids, or rows of :func:`search_runs`.
         metric: what to rank causes by, from the one that explains most of it; empty for none;
             default: the likeliest of those that most runs have, from six runs on.
+        system: whether to list how busy the machine was (``system/…``) too; else it is counted.
 
     Raises:
         NotFoundError: there is no such run.
@@ -81,7 +84,7 @@ def compare(*runs: str | int | RunRow, metric: str | None = None) -> Comparison:
 
     named = [one if isinstance(one, str) else _reference(one) for one in runs]
     with _opener()() as store:
-        return put_beside(store, named, metric=metric)
+        return put_beside(store, named, metric=metric, system=system)
 
 
 def _reference(one: int | RunRow) -> str:

@@ -33,7 +33,8 @@ def sync(start: Path, progress: Progress | None = None) -> tuple[Recovery, ...]:
     Raises:
         StoreError: the store cannot be opened.
     """
-    from lapwise.tracking.recovery import log_folder, recover
+    from lapwise.tracking.recovery import recover
+    from lapwise.tracking.wal import log_folder
 
     project = find_project(start)
     if not any(log_folder(project.root).glob("*.wal")):

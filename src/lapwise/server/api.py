@@ -15,7 +15,7 @@ from lapwise.core.observation import Alarm, DayPerformance, HourCounts
 from lapwise.core.rollout import Rollout
 from lapwise.loop.ledger import LedgerLine, last_verdicts, ledger
 from lapwise.registry import TraceLine, trace_version
-from lapwise.server.asked import FromStore, Limit, Moment, Number, instant
+from lapwise.server.asked import After, FromStore, Limit, Moment, Number, instant
 from lapwise.server.catalogue import find_version, names
 from lapwise.server.run_api import RunApi
 from lapwise.store.model import Store
@@ -44,16 +44,22 @@ class LoopApi(Controller):
         return [_product(store, name) for name in names(store)]
 
     @get("/ledger", sync_to_thread=True)
-    def ledger(self, store: FromStore, limit: Limit = 20) -> Sequence[LedgerLine]:
+    def ledger(
+        self, store: FromStore, limit: Limit = 20, after: After = ""
+    ) -> Sequence[LedgerLine]:
         """Return one line a lap with what became of its version, newest first."""
-        return ledger(store, limit=limit)
+        return ledger(store, limit=limit, after=after)
 
     @get("/laps", sync_to_thread=True)
     def laps(
-        self, store: FromStore, loop: FromQuery[str | None] = None, limit: Limit = 100
+        self,
+        store: FromStore,
+        loop: FromQuery[str | None] = None,
+        limit: Limit = 100,
+        after: After = "",
     ) -> Sequence[Lap]:
         """Return laps with steps, verdicts and metrics, newest first."""
-        return store.laps.list(loop, limit=limit)
+        return store.laps.list(loop, limit=limit, after=after)
 
     @get("/loops/{loop:str}/laps/{number:int}", sync_to_thread=True)
     def lap(self, store: FromStore, loop: FromPath[str], number: Number) -> Lap:
@@ -67,16 +73,18 @@ class ModelApi(Controller):
     tags = ("models",)
 
     @get("/versions", sync_to_thread=True)
-    def all_versions(self, store: FromStore, limit: Limit = 100) -> Sequence[ModelVersion]:
+    def all_versions(
+        self, store: FromStore, limit: Limit = 100, after: After = ""
+    ) -> Sequence[ModelVersion]:
         """Return versions of all models, newest first."""
-        return store.models.list(limit=limit)
+        return store.models.list(limit=limit, after=after)
 
     @get("/models/{model:str}/versions", sync_to_thread=True)
     def versions(
-        self, store: FromStore, model: FromPath[str], limit: Limit = 100
+        self, store: FromStore, model: FromPath[str], limit: Limit = 100, after: After = ""
     ) -> Sequence[ModelVersion]:
         """Return a model's versions, newest first."""
-        return store.models.list(model, limit=limit)
+        return store.models.list(model, limit=limit, after=after)
 
     @get("/models/{model:str}/versions/{number:int}", sync_to_thread=True)
     def version(self, store: FromStore, model: FromPath[str], number: Number) -> ModelVersion:
@@ -110,17 +118,24 @@ class ModelApi(Controller):
 
     @get("/models/{model:str}/deployments", sync_to_thread=True)
     def deployments(
-        self, store: FromStore, model: FromPath[str], limit: Limit = 100
+        self,
+        store: FromStore,
+        model: FromPath[str],
+        limit: Limit = 100,
+        below: FromQuery[int | None] = None,
     ) -> Sequence[Deployment]:
-        """Return which versions answered, newest first; the first is in force."""
-        return store.deployments.list(model, limit=limit)
+        """Return which versions answered, newest first; the first of all is in force.
+
+        With ``below``, those whose revision is smaller.
+        """
+        return store.deployments.list(model, limit=limit, below=below)
 
     @get("/models/{model:str}/rollouts", sync_to_thread=True)
     def rollouts(
-        self, store: FromStore, model: FromPath[str], limit: Limit = 100
+        self, store: FromStore, model: FromPath[str], limit: Limit = 100, after: After = ""
     ) -> Sequence[Rollout]:
         """Return a model's rollouts with guards and history, newest first."""
-        return store.rollouts.list(model, limit=limit)
+        return store.rollouts.list(model, limit=limit, after=after)
 
     @get("/models/{model:str}/rollouts/{number:int}", sync_to_thread=True)
     def rollout(self, store: FromStore, model: FromPath[str], number: Number) -> Rollout:
@@ -129,10 +144,15 @@ class ModelApi(Controller):
 
     @get("/models/{model:str}/alarms", sync_to_thread=True)
     def alarms(
-        self, store: FromStore, model: FromPath[str], since: Moment = None, limit: Limit = 100
+        self,
+        store: FromStore,
+        model: FromPath[str],
+        since: Moment = None,
+        limit: Limit = 100,
+        after: After = "",
     ) -> Sequence[Alarm]:
         """Return alarms raised at or after ``since``, newest first."""
-        return store.alarms.list(model, since=instant(since), limit=limit)
+        return store.alarms.list(model, since=instant(since), limit=limit, after=after)
 
     @get("/models/{model:str}/hours", sync_to_thread=True)
     def hours(

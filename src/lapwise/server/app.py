@@ -28,7 +28,7 @@ from lapwise.server.calling import call, handshake
 from lapwise.server.description import API, Description
 from lapwise.server.guard import Guard
 from lapwise.server.limits import Limits
-from lapwise.server.mlflow.failures import failed, speaks_mlflow
+from lapwise.server.mlflow.failures import failed, is_cut, speaks_mlflow
 from lapwise.server.mlflow.routes import MLFLOW
 from lapwise.server.pages import AssetPages, Pages
 from lapwise.server.problem import Problem, UnknownError, problem_of, status_of
@@ -76,10 +76,10 @@ def create_app(
         login: whether a token is needed, for everything but ``/health`` and the like.
         limits: how much a request may be.
     """
-    shelf = Shelf(store)
+    shelf, limits = Shelf(store), limits or Limits()
     turnstile, sessions = Turnstile(shelf.store), Sessions()
     routes = create_routes(shelf, turnstile, sessions, login=login)
-    routes.state["largest_blob"] = (limits or Limits()).artifact
+    routes.state["limits"] = limits
     app = cast("AsgiApp", routes)
     if login:
         app = Door(app, turnstile, sessions)
@@ -147,7 +147,7 @@ class _Failures:
 
     def __call__(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         status, problem = _explained(error)
-        if status >= 500 and not isinstance(error, LapwiseError):
+        if status >= 500 and not isinstance(error, LapwiseError) and not is_cut(error):
             _LOG.error("%s failed", request.url.path, exc_info=error)
         headers = error.headers if isinstance(error, HTTPException) else None
         if speaks_mlflow(request.url.path):

@@ -1,22 +1,28 @@
-"""What a request may ask for: how many records, and of which stretch of time."""
+"""What a request may ask for: how many records, of which stretch of time, which bytes."""
 
 from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
 from litestar.di import NamedDependency
-from litestar.params import Parameter, SkipValidation
+from litestar.params import HeaderParameter, Parameter, QueryParameter, SkipValidation
 
 from lapwise.core.clock import parse_time
 from lapwise.core.errors import DeclarationError
 from lapwise.store.model import Store
 
-__all__ = ["FromStore", "Limit", "Moment", "Number", "instant"]
+__all__ = ["After", "FromStore", "Limit", "Moment", "Number", "RangeHeader", "instant"]
 
 FromStore: TypeAlias = NamedDependency[SkipValidation[Store]]
 
 Limit: TypeAlias = Annotated[
     int, Parameter(ge=1, le=1000, description="At most so many records, the newest.")
+]
+After: TypeAlias = Annotated[
+    str,
+    QueryParameter(
+        max_length=64, description="The id of the last record seen; what comes after it is next."
+    ),
 ]
 Number: TypeAlias = Annotated[int, Parameter(ge=1, le=2**31 - 1, description="Counts from 1.")]
 Moment: TypeAlias = Annotated[
@@ -24,6 +30,9 @@ Moment: TypeAlias = Annotated[
     Parameter(
         description="ISO 8601 (no zone means UTC), or microseconds since 1970.", max_length=40
     ),
+]
+RangeHeader: TypeAlias = Annotated[
+    str, HeaderParameter(name="Range", description="As bytes=FIRST-LAST.", max_length=100)
 ]
 
 _LARGEST = 2**62

@@ -9,33 +9,26 @@ place: only a digest, which the bytes must have.
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator
 from contextlib import ExitStack
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 from litestar import MediaType, Request, Response, delete, get, head, patch, put
-from litestar.exceptions import HTTPException
 from litestar.params import FromPath, HeaderParameter, RawBody
 from litestar.response import Stream
 from litestar.types import ExceptionHandlersMap
 
 from lapwise.core.digest import digest_bytes
-from lapwise.core.errors import CorruptError, DeclarationError, LapwiseError, StoreError
-from lapwise.server.asked import FromStore
+from lapwise.core.errors import CorruptError, DeclarationError, LapwiseError
+from lapwise.server.asked import FromStore, RangeHeader
+from lapwise.server.download import stream_blob
 from lapwise.server.problem import status_of
+from lapwise.server.upload import arriving, largest_file
 from lapwise.store.refusals import refusal_of
 from lapwise.store.uploads import LARGEST_PIECE, LARGEST_PUT, Received, Receiving
 
-__all__ = ["BLOBS", "LARGEST_BLOB"]
+__all__ = ["BLOBS"]
 
-LARGEST_BLOB = 50 << 30
-"""Bytes that one blob may have."""
-
-_CHUNK = 1 << 20
 _LARGEST_ANCHOR = 64 << 10
-_SILENCE = 60.0
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def _refused(_: Request[Any, Any, Any], error: Any) -> Response[Any]:
@@ -46,37 +39,9 @@ _REFUSING: ExceptionHandlersMap = {LapwiseError: _refused}
 
 
 @get("/blobs/{digest:str}", exception_handlers=_REFUSING)
-async def read(
-    store: FromStore,
-    digest: FromPath[str],
-    asked: Annotated[
-        str, HeaderParameter(name="Range", description="As bytes=FIRST-LAST.", max_length=100)
-    ] = "",
-) -> Stream:
+async def read(store: FromStore, digest: FromPath[str], asked: RangeHeader = "") -> Stream:
     """Return the bytes of a blob, or a range of them."""
-    path = await asyncio.to_thread(store.blobs.path, digest)
-    file = await asyncio.to_thread(path.open, "rb", 0)
-    size = path.stat().st_size
-    first, last = 0, size - 1
-    headers = {"accept-ranges": "bytes", "etag": f'"{digest}"'}
-    if asked:
-        first, last = _range(asked, size)
-        if not 0 <= first <= last:
-            file.close()
-            raise HTTPException(
-                status_code=416,
-                detail="no such range",
-                headers={"content-range": f"bytes */{size}"},
-            )
-        headers["content-range"] = f"bytes {first}-{last}/{size}"
-    headers["content-length"] = str(last - first + 1)
-    headers["content-disposition"] = "attachment"
-    return Stream(
-        _pieces(file, first, last - first + 1),
-        status_code=206 if asked else 200,
-        headers=headers,
-        media_type="application/octet-stream",
-    )
+    return await stream_blob(store, digest, asked=asked)
 
 
 @get("/blobs", exception_handlers=_REFUSING, sync_to_thread=True)
@@ -135,7 +100,7 @@ async def append(
     length: Annotated[int, HeaderParameter(name="Upload-Length", ge=0, le=2**62)],
 ) -> Received:
     """Append a piece to what has come; the last one makes the blob."""
-    largest = request.app.state.get("largest_blob", LARGEST_BLOB)
+    largest = largest_file(request)
     if length > largest:
         raise DeclarationError("a blob is too large", expected=f"at most {largest} bytes")
     uploads = await asyncio.to_thread(store.blobs.uploads)
@@ -171,52 +136,13 @@ BLOBS = (digests, read, size, keep, remove, received, append, anchor, anchors)
 
 
 async def _receive(request: Request[Any, Any, Any], receiving: Receiving, length: int) -> None:
-    """Write what comes, a chunk at a time; what came before a cut stays.
+    """Write what comes; what came before a cut stays.
 
     Raises:
-        StoreError: the sender went away, or was silent for too long.
         DeclarationError: more comes than was said.
+        StoreError: it was cut.
     """
-    waiting: list[bytes] = []
-    held = 0
-    stream = request.stream()
-    try:
-        while True:
-            try:
-                piece = await asyncio.wait_for(anext(stream), _SILENCE)
-            except StopAsyncIteration:
-                break
-            except (HTTPException, TimeoutError):
-                raise StoreError("an upload was cut", fix="ask how far it is, and go on") from None
-            held += len(piece)
-            if receiving.size + held > length:
-                raise DeclarationError("an upload is longer than Upload-Length says")
-            waiting.append(piece)
-            if held >= _CHUNK:
-                await asyncio.to_thread(receiving.write, b"".join(waiting))
-                waiting, held = [], 0
-    finally:
-        if waiting and receiving.size + held <= length:
-            await asyncio.to_thread(receiving.write, b"".join(waiting))
-
-
-def _range(asked: str, size: int) -> tuple[int, int]:
-    """Return the first and the last byte that a ``Range`` means; what cannot be is (0, -1)."""
-    found = _RANGE.fullmatch(asked.strip())
-    if found is None or found.group(1) == found.group(2) == "":
-        return 0, -1
-    first, last = found.groups()
-    if not first:
-        return max(size - int(last), 0), size - 1
-    return int(first), min(int(last), size - 1) if last else size - 1
-
-
-async def _pieces(file: IO[bytes], first: int, count: int) -> AsyncIterator[bytes]:
-    with file:
-        file.seek(first)
-        while count > 0:
-            piece = await asyncio.to_thread(file.read, min(count, _CHUNK))
-            if not piece:
-                return
-            count -= len(piece)
-            yield piece
+    async for piece in arriving(request):
+        if receiving.size + len(piece) > length:
+            raise DeclarationError("an upload is longer than Upload-Length says")
+        await asyncio.to_thread(receiving.write, piece)

@@ -8,7 +8,7 @@ what was sent. What each call takes and gives is read from the store's Protocols
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -19,19 +19,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, JSONBody, RawBody
 
-from lapwise.core.digest import digest_bytes
 from lapwise.core.errors import DeclarationError, LapwiseError, NotFoundError
-from lapwise.server.answers import Answers
 from lapwise.server.asked import FromStore
+from lapwise.server.limits import LARGEST_CALL
 from lapwise.server.problem import status_of
-from lapwise.store.calls import API_VERSION, REQUEST_ID, Call, Handshake, calls
-from lapwise.store.model import Store
+from lapwise.store.calls import API_VERSION, Call, Handshake, calls
 from lapwise.store.refusals import Refusal, refusal_of
 
-__all__ = ["LARGEST_BODY", "LARGEST_LIMIT", "call", "described", "handshake"]
-
-LARGEST_BODY = 8 << 20
-"""Bytes that the arguments of a call may have."""
+__all__ = ["LARGEST_LIMIT", "call", "described", "handshake"]
 
 LARGEST_LIMIT = 1_000_000
 """As many records may be asked for at once."""
@@ -51,7 +46,6 @@ _ENCODERS: dict[str, Callable[[Any], bytes]] = {
     _JSON: msgspec.json.Encoder().encode,
     _MSGPACK: msgspec.msgpack.Encoder().encode,
 }
-_ANSWERS = Answers()
 
 
 @get("/store", sync_to_thread=False)
@@ -63,7 +57,7 @@ def handshake() -> Handshake:
 @post(
     "/store/{noun:str}/{verb:str}",
     status_code=200,
-    request_max_body_size=LARGEST_BODY,
+    request_max_body_size=LARGEST_CALL,
     sync_to_thread=True,
 )
 def call(
@@ -82,7 +76,7 @@ def call(
                 "the store has no such call", expected="one that openapi.json lists"
             )
         arguments = _decoded(made, sent, body)
-        answer = _ANSWERS.once(_key(request), partial(_applied, made, store, arguments, wanted))
+        answer = _ENCODERS[wanted](made.apply(store, arguments))
     except LapwiseError as error:
         refusal = _ENCODERS[wanted](refusal_of(error, arguments))
         return Response(refusal, status_code=status_of(error), media_type=wanted)
@@ -113,10 +107,6 @@ def _described(made: Call) -> HTTPRouteHandler:
             for status, said in _REFUSALS.items()
         },
     )(handler)
-
-
-def _applied(made: Call, store: Store, arguments: msgspec.Struct, wanted: str) -> bytes:
-    return _ENCODERS[wanted](made.apply(store, arguments))
 
 
 @cache
@@ -173,12 +163,3 @@ def _decoded(made: Call, kind: str, body: bytes) -> msgspec.Struct:
             expected=f"a number from 0 to {LARGEST_LIMIT}",
         )
     return arguments
-
-
-def _key(request: Request[Any, Any, Any]) -> tuple[str, str, str] | None:
-    """Return what makes a repeated request the same: its id, its address, and who sent it."""
-    asked = request.headers.get(REQUEST_ID, "")
-    if not asked:
-        return None
-    sender = request.headers.get("authorization", "")
-    return asked[:100], request.url.path, digest_bytes(sender.encode())

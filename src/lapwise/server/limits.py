@@ -10,10 +10,26 @@ from litestar.exceptions import HTTPException
 
 from lapwise.server.asgi import Message, Receive, Scope
 
-__all__ = ["Limits", "declared", "is_file", "largest_body", "measured", "too_long"]
+__all__ = [
+    "LARGEST_CALL",
+    "LARGEST_MLFLOW",
+    "Limits",
+    "declared",
+    "is_file",
+    "largest_body",
+    "measured",
+    "too_long",
+]
 
 _KIB = 1024
 _MIB = 1024 * _KIB
+
+LARGEST_CALL = 8 * _MIB
+"""Bytes that the arguments of a call of the store may have."""
+
+LARGEST_MLFLOW = 16_000_000
+"""Bytes of JSON that an MLflow client may send: schemas of datasets and signatures of models are long."""
+
 _ADDRESS = 16 * _KIB
 _HEADERS = 64
 _HEADERS_SIZE = 32 * _KIB
@@ -26,18 +42,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     before its body ends, ``body`` how long a body that is no file may take in all.
     """
 
-    artifact: int = 100 * 1024 * _MIB
+    artifact: int = 50 * 1024 * _MIB
     silence: float = 60.0
     body: float = 120.0
 
 
-# The first prefix that fits counts. JSON of MLflow's clients has at most 1 MB, but for the schemas and
-# profiles of datasets, and the signatures of models.
+# The first prefix that fits counts.
 _MLFLOW = ("/api/2.0/mlflow/", "/api/3.0/mlflow/", "/ajax-api/2.0/mlflow/", "/ajax-api/3.0/mlflow/")
 _BODIES: Sequence[tuple[str, int]] = (
-    ("/api/v1/store/", 8 * _MIB),
+    ("/api/v1/store/", LARGEST_CALL),
     *((f"{root}runs/log-batch", _MIB) for root in _MLFLOW),
-    *((root, 16_000_000) for root in _MLFLOW),
+    *((root, LARGEST_MLFLOW) for root in _MLFLOW),
 )
 _FILES = (
     "/api/v1/blobs/",

@@ -40,9 +40,14 @@ class Pages(Controller):
         """Show the loop that moved last, or how to go the first lap."""
         products = names(store)
         if not products:
-            return render_page(renderer, "empty.html", store, product="", here="loop")
+            facts = {"runs": len(store.runs.search(limit=1).items)}
+            return render_page(
+                renderer, "empty.html", store, product="", here="loop", arrivals=True, **facts
+            )
         facts = loop_page(store, products[0], metric=metric, by=by)
-        return render_page(renderer, "loop.html", store, product=products[0], here="loop", **facts)
+        return render_page(
+            renderer, "loop.html", store, product=products[0], here="loop", arrivals=True, **facts
+        )
 
     @get("/loops/{loop:str}", sync_to_thread=True)
     def loop(

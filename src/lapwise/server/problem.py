@@ -16,6 +16,7 @@ from lapwise.core.errors import (
     StorageFullError,
     StoreError,
     TrackingError,
+    UnfitError,
 )
 from lapwise.core.model import Record
 
@@ -71,6 +72,7 @@ _STATUS: tuple[tuple[type[LapwiseError], int], ...] = (
     (RolloutError, 409),
     (DeclarationError, 400),
     (TrackingError, 400),
+    (UnfitError, 400),
     (StorageFullError, 507),
     (StoreError, 503),
     (MissingDependencyError, 503),

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, TypeAlias
 
 from litestar import Controller, get
-from litestar.params import HeaderParameter, Parameter
+from litestar.params import Parameter
 from litestar.response import Stream
 
-from lapwise.core.errors import NotFoundError
+from lapwise.core.errors import DeclarationError, NotFoundError
 from lapwise.core.model import Artifact, Metric, Param, Run, Tag
 from lapwise.core.tracked import Experiment, Page, RunInput, RunSummary
-from lapwise.server.asked import FromStore, Limit
-from lapwise.server.blob_routes import read
-from lapwise.server.download import attachment
+from lapwise.server.asked import FromStore, Limit, RangeHeader
+from lapwise.server.download import stream_blob
 from lapwise.store.model import Store
 from lapwise.tracking import Comparison, compare
 
@@ -34,7 +33,6 @@ Name: TypeAlias = Annotated[str, Parameter(min_length=1, max_length=1_000)]
 Reference: TypeAlias = Annotated[str, Parameter(max_length=100, description="A number or an id.")]
 Archived: TypeAlias = Annotated[bool, Parameter(description="Look among what is archived instead.")]
 Step: TypeAlias = Annotated[int | None, Parameter(ge=-(2**63), le=2**63 - 1)]
-RangeHeader: TypeAlias = Annotated[str, HeaderParameter(name="Range", max_length=100)]
 
 _MOST_COMPARED = 1_000
 
@@ -94,7 +92,11 @@ class RunApi(Controller):
     ) -> Comparison:
         """Return runs beside each other: what differs first, what is the same only counted."""
         named = [one.strip() for one in runs.split(",") if one.strip()]
-        return compare(store, named[:_MOST_COMPARED], metric=metric)
+        if len(named) > _MOST_COMPARED:
+            raise DeclarationError(
+                "too many runs to compare at once", expected=f"at most {_MOST_COMPARED}"
+            )
+        return compare(store, named, metric=metric)
 
     @get("/runs/{reference:str}", sync_to_thread=True)
     def run(self, store: FromStore, reference: Reference) -> Run:
@@ -163,7 +165,7 @@ class RunApi(Controller):
     ) -> Stream:
         """Return an artifact's bytes, or a range of them; always to be saved, never to be shown."""
         found = await asyncio.to_thread(find_artifact, store, reference, name)
-        return await _saved(store, found.digest, name.rpartition("/")[2], asked)
+        return await stream_blob(store, found.digest, name=name.rpartition("/")[2], asked=asked)
 
     @get("/runs/{reference:str}/patch")
     async def patch(
@@ -173,7 +175,8 @@ class RunApi(Controller):
         run = await asyncio.to_thread(store.runs.get, reference)
         if run.capture is None or run.capture.patch is None:
             raise NotFoundError("this run has no patch", expected="a run that started dirty")
-        return await _saved(store, run.capture.patch, f"run-{run.number:03d}.patch", asked)
+        name = f"run-{run.number:03d}.patch"
+        return await stream_blob(store, run.capture.patch, name=name, asked=asked)
 
     @get("/runs/{reference:str}/packages")
     async def packages(
@@ -184,7 +187,7 @@ class RunApi(Controller):
         if run.capture is None:
             raise NotFoundError("nothing was captured of this run")
         name = f"run-{run.number:03d}-packages.txt"
-        return await _saved(store, run.capture.packages, name, asked)
+        return await stream_blob(store, run.capture.packages, name=name, asked=asked)
 
 
 def find_artifact(store: Store, reference: str, name: str) -> Artifact:
@@ -193,9 +196,3 @@ def find_artifact(store: Store, reference: str, name: str) -> Artifact:
         if one.name == name:
             return one
     raise NotFoundError("the run has no artifact of that name", expected="one that its page lists")
-
-
-async def _saved(store: Store, digest: str, name: str, asked: str) -> Stream:
-    answer = cast("Stream", await read.fn(store, digest, asked))
-    answer.headers["content-disposition"] = attachment(name)
-    return answer

@@ -85,8 +85,9 @@ class RunPages(Controller):
         runs: Annotated[list[str] | None, Parameter(max_items=1_000)] = None,
         by: Text = "",
         draw: Text = "",
+        system: FromQuery[bool] = False,
     ) -> Response[str]:
         """Show runs beside each other: ``runs=41,43``, or ``runs`` several times."""
         named = [one.strip() for part in runs or () for one in part.split(",") if one.strip()]
-        facts = comparison_page(store, named, by=by, draw=draw)
+        facts = comparison_page(store, named, by=by, draw=draw, system=system)
         return render_page(renderer, "comparison.html", store, product="", here="runs", **facts)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from lapwise.core.ids import new_id
+from lapwise.store.durable import make_folder
 
 __all__ = ["READY", "Counters", "Key", "totals"]
 
@@ -40,7 +41,7 @@ class Counters:
         if folder is None:
             memory = mmap.mmap(-1, _SLOTS * _BYTES)
         else:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             path = folder / f"{new_id()}-{os.getpid()}"
             flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
             numbers = os.open(path.with_suffix(".numbers"), flags, 0o600)

@@ -15,6 +15,7 @@ import msgspec
 from lapwise.core.errors import StorageFullError
 from lapwise.core.ids import new_id
 from lapwise.core.prediction import LogEntry
+from lapwise.store.durable import make_folder
 from lapwise.store.frames import append_frame, read_sound_frames
 
 __all__ = ["PredictionLog", "last_logged", "log_bytes", "log_folder", "newest", "segments"]
@@ -59,7 +60,7 @@ class PredictionLog:
         self._fd = -1
         self._size = 0
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as error:
             raise StorageFullError(
                 f"the prediction log cannot be written in {folder}",

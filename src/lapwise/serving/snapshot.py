@@ -23,7 +23,7 @@ from lapwise.core.digest import Digest
 from lapwise.core.errors import NotFoundError, ServingError, StorageFullError
 from lapwise.core.ids import new_id
 from lapwise.store.blobs_local import LocalBlobs
-from lapwise.store.durable import sync_folder
+from lapwise.store.durable import make_folder, sync_folder
 
 __all__ = [
     "DEPLOYMENT",
@@ -81,7 +81,7 @@ def publish(folder: Path, deployment: Deployment, contents: Mapping[str, Version
         StorageFullError: no room; the deployment before goes on.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for version, files in contents.items():
             _lay(folder, version, files)
         for version in _named(deployment):

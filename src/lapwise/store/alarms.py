@@ -12,7 +12,8 @@ from lapwise.store import schema
 from lapwise.store.boundary import crossing
 from lapwise.store.database import Database
 from lapwise.store.encoding import decode, encode
-from lapwise.store.happened import alarm_raised
+from lapwise.store.events import alarm_raised
+from lapwise.store.keyset import beyond
 
 __all__ = ["SqlAlarms"]
 
@@ -50,14 +51,23 @@ class SqlAlarms:
         return alarm
 
     def list(
-        self, model: str | None = None, *, since: int | None = None, limit: int = 100
+        self,
+        model: str | None = None,
+        *,
+        since: int | None = None,
+        limit: int = 100,
+        after: str = "",
     ) -> Sequence[Alarm]:
-        """Return alarms raised at or after ``since``, newest first."""
-        query = select(_ALARM.body)
+        """Return alarms raised at or after ``since``, newest first.
+
+        ``after`` is the id of the last one seen; empty for the beginning.
+        """
+        query = select(_ALARM.body).limit(limit)
         if model is not None:
             query = query.where(_ALARM.model == model)
         if since is not None:
             query = query.where(_ALARM.at >= since)
-        query = query.order_by(_ALARM.at.desc(), _ALARM.number.desc(), _ALARM.model)
+        order = [(_ALARM.at, True), (_ALARM.number, True), (_ALARM.model, False)]
         with self._database.read() as connection:
-            return [decode(body, Alarm) for body in connection.scalars(query.limit(limit))]
+            query = beyond(connection, query, _ALARM.id, after, *order)
+            return [decode(body, Alarm) for body in connection.scalars(query)]

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from lapwise.core.digest import Digest, digest_bytes
-from lapwise.core.errors import CorruptError
+from lapwise.core.errors import ConflictError, CorruptError
 from lapwise.core.model import AuditEntry
 from lapwise.store import schema
 from lapwise.store.boundary import crossing
@@ -16,7 +16,7 @@ from lapwise.store.database import Database
 from lapwise.store.encoding import decode, encode
 from lapwise.store.model import AuditDraft, Blobs
 
-__all__ = ["FIRST", "SqlAudit", "anchor_head", "append", "entry_hash", "verify_chain"]
+__all__ = ["FIRST", "SqlAudit", "anchor_head", "append", "appended", "entry_hash", "verify_chain"]
 
 FIRST: Digest = "0" * 64
 """The ``previous`` of the first entry."""
@@ -31,7 +31,7 @@ class SqlAudit:
         self._database = database
 
     def append(self, draft: AuditDraft) -> AuditEntry:
-        """Append an act that changes nothing else in the store."""
+        """Append an act that changes nothing else in the store; same id, the entry that is there."""
         with self._database.write() as connection:
             return append(self._database, connection, draft)
 
@@ -51,7 +51,9 @@ class SqlAudit:
 
 def append(database: Database, connection: Connection, draft: AuditDraft) -> AuditEntry:
     """Give an act its place in the chain, inside the transaction of what it tells of."""
-    database.serialise(connection, "audit")
+    known = appended(database, connection, draft)
+    if known is not None:
+        return known
     last = _head(connection)
     entry = AuditEntry(
         sequence=last.sequence + 1 if last else 1,
@@ -66,9 +68,34 @@ def append(database: Database, connection: Connection, draft: AuditDraft) -> Aud
     entry = msgspec.structs.replace(entry, hash=entry_hash(entry))
     crossing("audit-append", "before")
     connection.execute(
-        schema.audit.insert().values(sequence=entry.sequence, hash=entry.hash, body=encode(entry))
+        schema.audit.insert().values(
+            sequence=entry.sequence, hash=entry.hash, body=encode(entry), draft=draft.id or None
+        )
     )
     crossing("audit-append", "after")
+    return entry
+
+
+def appended(database: Database, connection: Connection, draft: AuditDraft) -> AuditEntry | None:
+    """Return the entry that a draft became before, or None; no other is appended meanwhile.
+
+    Raises:
+        ConflictError: another act had this id.
+    """
+    database.serialise(connection, "audit")
+    query = select(schema.audit.c.body).where(schema.audit.c.draft == draft.id)
+    body = connection.scalar(query) if draft.id else None
+    if body is None:
+        return None
+    entry = decode(body, AuditEntry)
+    told = ("at", "actor", "action", "subject")
+    if any(getattr(entry, name) != getattr(draft, name) for name in told):
+        raise ConflictError(
+            "another act had this id",
+            value=draft.id,
+            expected="an id for each act",
+            fix="leave the id out, and the store gives one",
+        )
     return entry
 
 

@@ -28,7 +28,15 @@ from lapwise.store.blob_names import (
     missing,
 )
 from lapwise.store.boundary import crossing
-from lapwise.store.durable import copy, digest_stream, opened, sync, sync_folder, writing
+from lapwise.store.durable import (
+    copy,
+    digest_stream,
+    make_folder,
+    opened,
+    sync,
+    sync_folder,
+    writing,
+)
 from lapwise.store.uploads import Uploads
 
 __all__ = ["ANCHORS", "TEMPORARY", "UPLOADS", "LocalBlobs"]
@@ -291,7 +299,7 @@ class LocalBlobs:
         path = self.root / TEMPORARY / f"{new_id()}-{os.getpid()}"
         with writing(self.root):
             if not path.parent.is_dir():
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent)
             try:
                 # Read-only from birth: the mode rules who may open it later, not this descriptor.
                 number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o444)

@@ -18,15 +18,12 @@ import msgspec
 
 from lapwise.store.claims import Claims, Holding
 from lapwise.store.model import Leases, Records, Store
-from lapwise.store.texts import RecordTexts, TypedRecords
+from lapwise.store.record_texts import RecordTexts, TypedRecords
 
-__all__ = ["API_VERSION", "REQUEST_ID", "Act", "Call", "Handshake", "calls", "nouns"]
+__all__ = ["API_VERSION", "Act", "Call", "Handshake", "calls", "nouns"]
 
 API_VERSION = 1
 """Grows when a call takes or gives something else than before under the same name."""
-
-REQUEST_ID = "lapwise-request"
-"""The header of HTTP that makes a call one call, however often it arrives."""
 
 
 class Handshake(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from lapwise.core.errors import StoreError
+from lapwise.core.errors import UnfitError
 from lapwise.core.model import Metric
 
 __all__ = ["FULL", "Points", "joined", "pack", "thinned", "unpack"]
@@ -49,13 +49,13 @@ def pack(points: Points, name: str) -> bytes:
     """Return points as bytes.
 
     Raises:
-        StoreError: a step or a time is beyond 64 bits, or a value is no number.
+        UnfitError: a step or a time is beyond 64 bits, or a value is no number.
     """
     count = len(points.steps)
     try:
         return struct.pack(f"<{2 * count}q{count}d", *chain(*points))
     except (struct.error, OverflowError) as error:
-        raise StoreError(
+        raise UnfitError(
             f"metric '{name}' cannot be kept",
             value=str(error),
             expected="a step and a time that are integers of at most 64 bits, a value that is a float",

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import blake3
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    bindparam,
+    cast,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 
+from lapwise.core.clock import MachineClock
 from lapwise.core.errors import DeclarationError, MissingDependencyError
 from lapwise.store.address import refuse_remote
 from lapwise.store.boundary import crossing
 from lapwise.store.failures import translated
 
-__all__ = ["Database", "connect", "portions", "sqlite_path"]
+__all__ = ["Database", "connect", "plain_rows", "portions", "sqlite_path"]
 
 T = TypeVar("T")
 
@@ -36,6 +50,7 @@ class Database:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = engine.execution_options(lapwise_writes=True)
+        self._upserts: dict[Table, Any] = {}
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -88,6 +103,34 @@ class Database:
         new = {name: statement.excluded[name] for name in names if name not in keys}
         return statement.on_conflict_do_update(index_elements=keys, set_=new)
 
+    def replace(
+        self, connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Write rows; of those with one primary key, given or there, the last one stays."""
+        keys = [column.name for column in table.primary_key]
+        last = {tuple(row[key] for key in keys): row for row in rows}
+        if not last:
+            return
+        if table not in self._upserts:  # building a statement costs more than running it
+            self._upserts[table] = self.upsert(table)
+        # One order of locks everywhere; and PostgreSQL takes a row only once a statement.
+        connection.execute(self._upserts[table], [last[key] for key in sorted(last)])
+
+    def now(self, connection: Connection) -> int:
+        """Return microseconds since 1970 by the clock that all users of the store share."""
+        if self.is_sqlite:
+            return MachineClock().timestamp()
+        return int(connection.scalar(select(self.clock())) or 0)
+
+    def clock(self) -> ColumnElement[int]:
+        """Return :meth:`now` as a column: PostgreSQL's own, for machines may disagree."""
+        if self.is_sqlite:
+            # A file never leaves its machine; the value is bound when the statement runs.
+            return bindparam(
+                "store_time", callable_=MachineClock().timestamp, type_=BigInteger, unique=True
+            )
+        return cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
+
     def close(self) -> None:
         """Release every connection."""
         self.engine.dispose()
@@ -126,6 +169,13 @@ def portions(names: Sequence[T]) -> Iterator[Sequence[T]]:
     """Yield names in portions that fit one ``IN (...)``."""
     for start in range(0, len(names), _AT_ONCE):
         yield names[start : start + _AT_ONCE]
+
+
+def plain_rows(
+    connection: Connection, query: Any, values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """Return rows as the driver gives them: for thousands of short ones, that is half of the time."""
+    return list(connection.execute(query, dict(values)).cursor.fetchall())
 
 
 def _sqlite(url: str) -> Engine:

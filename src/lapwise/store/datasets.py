@@ -13,6 +13,7 @@ from lapwise.core.errors import NotFoundError
 from lapwise.core.model import DatasetVersion
 from lapwise.store.database import Database, portions
 from lapwise.store.encoding import decode, encode
+from lapwise.store.keyset import beyond
 from lapwise.store.model import FileStamp
 from lapwise.store.nearest import nearest
 from lapwise.store.schema import dataset_version, file_stamp
@@ -85,14 +86,16 @@ class SqlDatasets:
                 )
         return decode(body, DatasetVersion)
 
-    def list(self, table: str | None = None, *, limit: int = 100) -> Sequence[DatasetVersion]:
-        """Return versions, newest first."""
+    def list(
+        self, table: str | None = None, *, limit: int = 100, after: str = ""
+    ) -> Sequence[DatasetVersion]:
+        """Return versions, newest first, those that come after the one with the id ``after``."""
         columns = dataset_version.c
-        query = select(columns.body).order_by(columns.id.desc()).limit(limit)
+        query, newest = select(columns.body).limit(limit), columns.id
         if table is not None:
-            query = select(columns.body).where(columns.table_name == table)
-            query = query.order_by(columns.number.desc()).limit(limit)
+            query, newest = query.where(columns.table_name == table), columns.number
         with self._database.read() as connection:
+            query = beyond(connection, query, columns.id, after, (newest, True))
             return [decode(body, DatasetVersion) for body in connection.scalars(query)]
 
     def stamps(self, paths: Iterable[str]) -> dict[str, FileStamp]:

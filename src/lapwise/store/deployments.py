@@ -49,12 +49,16 @@ class SqlDeployments:
         with self._database.read() as connection:
             return _newest(connection, model)
 
-    def list(self, model: str | None = None, *, limit: int = 100) -> Sequence[Deployment]:
-        """Return deployments, newest first."""
+    def list(
+        self, model: str | None = None, *, limit: int = 100, below: int | None = None
+    ) -> Sequence[Deployment]:
+        """Return deployments, newest first; of a model those with ``revision < below``."""
         query = select(_DEPLOYMENT.body).order_by(_DEPLOYMENT.id.desc()).limit(limit)
         if model is not None:
             query = select(_DEPLOYMENT.body).where(_DEPLOYMENT.model == model)
             query = query.order_by(_DEPLOYMENT.revision.desc()).limit(limit)
+            if below is not None:
+                query = query.where(_DEPLOYMENT.revision < below)
         with self._database.read() as connection:
             return [decode(body, Deployment) for body in connection.scalars(query)]
 

@@ -19,10 +19,10 @@ from lapwise.core.model import AuditEntry
 from lapwise.store import schema
 from lapwise.store.audit import SqlAudit, verify_chain
 from lapwise.store.blobs_local import LocalBlobs
+from lapwise.store.broken_links import broken_links
 from lapwise.store.collect import GRACE
 from lapwise.store.database import Database, connect, sqlite_path
 from lapwise.store.deployments import SqlDeployments
-from lapwise.store.links import broken_links
 from lapwise.store.migrate import check_revision, revision
 from lapwise.store.model import Blobs
 from lapwise.store.open import open_blobs

@@ -16,7 +16,16 @@ from lapwise.core.digest import Digest
 from lapwise.core.errors import NotFoundError, StorageFullError, StoreError
 from lapwise.core.ids import new_id
 
-__all__ = ["copy", "digest_stream", "opened", "sync", "sync_folder", "write_file", "writing"]
+__all__ = [
+    "copy",
+    "digest_stream",
+    "make_folder",
+    "opened",
+    "sync",
+    "sync_folder",
+    "write_file",
+    "writing",
+]
 
 _CHUNK = 4 << 20
 _FICLONE = 0x40049409  # linux/fs.h: share the file's extents, copying nothing
@@ -87,6 +96,23 @@ def copy(source: IO[bytes], target: IO[bytes]) -> Digest:
         return hasher.hexdigest()
     target.seek(0)
     return digest_stream(target)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are not there, for this user alone.
+
+    What lies in them tells of patches, predictions and secrets of webhooks, and who else uses this
+    machine is not known. A folder that is there keeps its mode: whoever made it decided.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [folder]
+    while not missing[-1].exists() and missing[-1] != missing[-1].parent:
+        missing.append(missing[-1].parent)
+    for one in reversed(missing):
+        if not one.is_dir():
+            one.mkdir(mode=0o700, exist_ok=True)
 
 
 def sync(file: IO[bytes]) -> None:

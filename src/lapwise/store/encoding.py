@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lapwise.core.errors import CorruptError, StoreError
+from lapwise.core.errors import CorruptError, UnfitError
 
-__all__ = ["checked", "decode", "encode", "encode_scalar"]
+__all__ = ["checked", "decode", "encode"]
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ def encode(record: object) -> str:
     """Return the canonical JSON of a record: equal records give equal text.
 
     Raises:
-        StoreError: the record holds something that JSON cannot say (an integer beyond 64 bits,
+        UnfitError: the record holds something that JSON cannot say (an integer beyond 64 bits,
             half a character).
 
     >>> encode({"b": float("nan"), "a": 1})
@@ -37,7 +37,7 @@ def encode(record: object) -> str:
             record = _mark(msgspec.to_builtins(record))
         return _JSON.encode(record).decode()
     except (TypeError, OverflowError, UnicodeError, ValueError) as error:
-        raise StoreError(
+        raise UnfitError(
             f"a {type(record).__name__} cannot be kept",
             value=str(error),
             expected="text that is valid Unicode, numbers of at most 64 bits",
@@ -69,17 +69,12 @@ def checked(record: T) -> T:
     """Return a record as it will be read, so that one of wrong types is refused before it is kept.
 
     Raises:
-        StoreError: it would not be read again.
+        UnfitError: it would not be read again.
     """
     try:
         return decode(encode(record), type(record))
     except CorruptError as error:
-        raise StoreError(f"a {type(record).__name__} cannot be kept", value=error.value) from error
-
-
-def encode_scalar(value: object) -> str:
-    """Return the text of a parameter's value, so that 1, 1.0, True and "1" stay different."""
-    return encode(value)
+        raise UnfitError(f"a {type(record).__name__} cannot be kept", value=error.value) from error
 
 
 def _mark(value: Any) -> Any:

@@ -14,6 +14,7 @@ from lapwise.core.tracked import Experiment, LoggedModel, Page
 from lapwise.store import schema
 from lapwise.store.database import Database, portions
 from lapwise.store.encoding import decode, encode
+from lapwise.store.labels import write_labels
 from lapwise.store.nearest import nearest
 
 __all__ = ["SqlExperiments", "experiment_of", "keep_experiment"]
@@ -29,21 +30,23 @@ class SqlExperiments:
         self._database = database
 
     def create(self, name: str, *, at: int, labels: Sequence[Tag] = ()) -> Experiment:
-        """Keep a new experiment with its labels; raises ConflictError when the name is taken."""
+        """Keep a new experiment with its labels; the same name of the same ``at`` is the one there.
+
+        Raises:
+            ConflictError: the name is taken.
+            DeclarationError: no experiment can be called that.
+        """
         _checked(name)
         with self._database.write() as connection:
             self._database.serialise(connection, "experiment")
             found = connection.execute(_NAMED, {"name": name}).first()
             if found is not None:
-                raise _taken(experiment_of(found))
+                there = experiment_of(found)
+                if there.created != at or there.archived:
+                    raise _taken(there)
+                return there
             made = keep_experiment(self._database, connection, name, at)
-            last = {one.name: one.value for one in labels}
-            if last:
-                subject = {"kind": "experiment", "subject": str(made.number)}
-                connection.execute(
-                    self._database.upsert(schema.label),
-                    [{**subject, "name": key, "value": last[key]} for key in sorted(last)],
-                )
+            write_labels(self._database, connection, "experiment", str(made.number), labels)
         return made
 
     def get(self, reference: str) -> Experiment:
@@ -114,7 +117,7 @@ class SqlExperiments:
         with self._database.read() as connection:
             rows, following = fetch(
                 connection,
-                experiment_subject(self._database),
+                experiment_subject(),
                 [*schema.experiment.c],
                 asked,
                 scope,

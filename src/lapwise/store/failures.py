@@ -18,6 +18,7 @@ from lapwise.core.errors import (
     SchemaError,
     StorageFullError,
     StoreError,
+    UnfitError,
 )
 
 __all__ = ["translated"]
@@ -84,7 +85,7 @@ def translated() -> Iterator[None]:
             "the database cannot be used", value=type(error).__name__, fix="lapwise doctor"
         ) from None
     except (OverflowError, UnicodeError) as error:
-        raise StoreError(
+        raise UnfitError(
             "a value does not fit the database",
             value=str(error),
             expected="text that is valid Unicode, integers of at most 64 bits",
@@ -112,7 +113,7 @@ def _translation(error: BaseException | None) -> StoreError:
         )
     # psycopg itself refuses a NUL, without a state; 54 is an index's own limit on a long name.
     if code == "DataError" or (not isinstance(error, sqlite3.Error) and code[:2] in {"22", "54"}):
-        return StoreError(
+        return UnfitError(
             "a value does not fit the database",
             value=code,
             expected="text that is valid Unicode without NUL, names of at most 2,000 bytes",

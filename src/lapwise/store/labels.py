@@ -71,13 +71,10 @@ def write_labels(
     database: Database, connection: Connection, kind: str, subject: str, labels: Sequence[Tag]
 ) -> None:
     """Set labels inside a transaction of something else."""
-    last = {one.name: one.value for one in labels}
-    if last:
-        rows = [
-            {"kind": kind, "subject": subject, "name": name, "value": last[name]}
-            for name in sorted(last)
-        ]
-        connection.execute(database.upsert(label), rows)
+    rows = [
+        {"kind": kind, "subject": subject, "name": one.name, "value": one.value} for one in labels
+    ]
+    database.replace(connection, label, rows)
 
 
 def _check_kind(kind: str) -> None:

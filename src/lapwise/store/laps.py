@@ -13,7 +13,8 @@ from lapwise.core.lap import Lap
 from lapwise.store import schema
 from lapwise.store.database import Database
 from lapwise.store.encoding import decode, encode
-from lapwise.store.happened import lap_ended
+from lapwise.store.events import lap_ended
+from lapwise.store.keyset import beyond
 from lapwise.store.nearest import nearest
 
 __all__ = ["SqlLaps"]
@@ -93,11 +94,12 @@ class SqlLaps:
             f"there is no lap{where}", value=reference, expected=known, fix="lapwise laps"
         )
 
-    def list(self, loop: str | None = None, *, limit: int = 100) -> Sequence[Lap]:
-        """Return laps, newest first."""
-        query = select(_LAP.body).order_by(_LAP.id.desc()).limit(limit)
+    def list(self, loop: str | None = None, *, limit: int = 100, after: str = "") -> Sequence[Lap]:
+        """Return laps, newest first, those that come after the one with the id ``after``."""
+        query = select(_LAP.body).limit(limit)
+        newest = _LAP.id
         if loop is not None:
-            query = select(_LAP.body).where(_LAP.loop == loop)
-            query = query.order_by(_LAP.number.desc()).limit(limit)
+            query, newest = query.where(_LAP.loop == loop), _LAP.number
         with self._database.read() as connection:
+            query = beyond(connection, query, _LAP.id, after, (newest, True))
             return [decode(body, Lap) for body in connection.scalars(query)]

@@ -9,9 +9,8 @@ told from those of the present one. A holder on this very machine whose process 
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from lapwise.core.clock import MachineClock
 from lapwise.store import schema
 from lapwise.store.claims import Holding, Taken, is_gone
 from lapwise.store.database import Database
@@ -31,7 +30,7 @@ class SqlLeases(Holding):
         """Take a name that is free, expired, or whose holder is provably gone."""
         with self._database.write() as connection:
             self._database.serialise(connection, f"lease:{name}")
-            now = _now(self._database, connection)
+            now = self._database.now(connection)
             row = connection.execute(select(schema.lease).where(_LEASE.name == name)).first()
             is_live = row is not None and row.expires > now
             if row is not None and is_live and row.process == process:
@@ -53,7 +52,7 @@ class SqlLeases(Holding):
     def renew(self, name: str, token: int, *, seconds: float) -> Taken:
         """Extend a claim if it still is this token's."""
         with self._database.write() as connection:
-            expires = _now(self._database, connection) + int(seconds * 1e6)
+            expires = self._database.now(connection) + int(seconds * 1e6)
             ours = (_LEASE.name == name) & (_LEASE.token == token) & (_LEASE.expires > 0)
             kept = connection.execute(schema.lease.update().where(ours).values(expires=expires))
             query = select(_LEASE.holder, _LEASE.since).where(_LEASE.name == name)
@@ -66,10 +65,3 @@ class SqlLeases(Holding):
         ours = (_LEASE.name == name) & (_LEASE.token == token)
         with self._database.write() as connection:
             connection.execute(schema.lease.update().where(ours).values(expires=0))
-
-
-def _now(database: Database, connection: Connection) -> int:
-    if database.is_sqlite:
-        return MachineClock().timestamp()
-    query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-    return int(connection.exec_driver_sql(query).scalar_one())

@@ -26,8 +26,10 @@ class Deployments(Protocol):
         """Return the deployment in force, or None."""
         ...
 
-    def list(self, model: str | None = None, *, limit: int = 100) -> Sequence[Deployment]:
-        """Return deployments, newest first."""
+    def list(
+        self, model: str | None = None, *, limit: int = 100, below: int | None = None
+    ) -> Sequence[Deployment]:
+        """Return deployments, newest first; of a model those with ``revision < below``."""
         ...
 
 
@@ -42,8 +44,10 @@ class Rollouts(Protocol):
         """
         ...
 
-    def update(self, rollout: Rollout, *, seen: Rollout) -> Rollout:
+    def update(self, rollout: Rollout, *, seen: Rollout, act: str | None = None) -> Rollout:
         """Replace a rollout that still is as it was ``seen``; of two racing, one wins.
+
+        Asked again with the same ``act`` (an id) before another's, it returns what is there.
 
         Raises:
             NotFoundError: there is no such rollout.
@@ -59,8 +63,10 @@ class Rollouts(Protocol):
         """Return the model's rollout that goes on, or None."""
         ...
 
-    def list(self, model: str | None = None, *, limit: int = 100) -> Sequence[Rollout]:
-        """Return rollouts, newest first."""
+    def list(
+        self, model: str | None = None, *, limit: int = 100, after: str = ""
+    ) -> Sequence[Rollout]:
+        """Return rollouts, newest first, those that come after the one with the id ``after``."""
         ...
 
 
@@ -72,9 +78,17 @@ class Alarms(Protocol):
         ...
 
     def list(
-        self, model: str | None = None, *, since: int | None = None, limit: int = 100
+        self,
+        model: str | None = None,
+        *,
+        since: int | None = None,
+        limit: int = 100,
+        after: str = "",
     ) -> Sequence[Alarm]:
-        """Return alarms raised at or after ``since``, newest first."""
+        """Return alarms raised at or after ``since``, newest first.
+
+        ``after`` is the id of the last one seen; empty for the beginning.
+        """
         ...
 
 

@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    and_,
-    bindparam,
-    case,
-    cast,
-    func,
-    select,
-)
+from sqlalchemy import ColumnElement, and_, case
 
-from lapwise.core.clock import MachineClock
 from lapwise.core.model import Run
 from lapwise.store.database import Database
 from lapwise.store.encoding import decode
 from lapwise.store.schema import run as run_table
 
-__all__ = ["SILENT", "as_seen", "clock", "read_run", "status_of", "store_time"]
+__all__ = ["SILENT", "as_seen", "read_run", "status_of"]
 
 SILENT = 45_000_000
 """Microseconds without a beat after which a running run is read as crashed."""
-
-
-def store_time(database: Database, connection: Connection) -> int:
-    """Return microseconds since 1970 by the clock that all users of the store share."""
-    if database.is_sqlite:
-        return MachineClock().timestamp()
-    return int(connection.scalar(select(clock(database))) or 0)
-
-
-def clock(database: Database) -> ColumnElement[int]:
-    """Return the store's clock as a column."""
-    if database.is_sqlite:
-        # A file never leaves its machine; the value is bound when the statement runs.
-        return bindparam(
-            "store_time", callable_=MachineClock().timestamp, type_=BigInteger, unique=True
-        )
-    return cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
 
 
 def as_seen(run: Run, now: int) -> Run:
@@ -59,5 +31,5 @@ def read_run(body: str, now: int) -> Run:
 def status_of(database: Database) -> ColumnElement[str]:
     """Return a run's status as it is seen now, as a column."""
     columns = run_table.c
-    silent = and_(columns.status == "running", columns.beat < clock(database) - SILENT)
+    silent = and_(columns.status == "running", columns.beat < database.clock() - SILENT)
     return case((silent, "crashed"), else_=columns.status)

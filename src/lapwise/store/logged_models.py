@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
 from lapwise.core.digest import Digest
-from lapwise.core.errors import ConflictError, NotFoundError
+from lapwise.core.errors import NotFoundError
 from lapwise.core.model import Artifact, Metric, Param, Scalar, Tag
 from lapwise.core.tracked import LoggedMetric, LoggedModel, LoggedStatus, Page
 from lapwise.store import schema
@@ -18,7 +18,7 @@ from lapwise.store.boundary import crossing
 from lapwise.store.database import Database, portions
 from lapwise.store.encoding import decode, encode
 from lapwise.store.labels import write_labels
-from lapwise.store.scalars import scalar_columns
+from lapwise.store.params import add_params
 
 __all__ = ["SqlLoggedModels"]
 
@@ -91,9 +91,10 @@ class SqlLoggedModels:
         As :meth:`Runs.search` reads it: ``name``, ``model_id``, ``status``, ``source_run_id``,
         ``creation_timestamp``, ``params.NAME``, ``tags.NAME``, ``metrics.NAME``.
         """
-        from lapwise.store.search import Asked, fetch
         from lapwise.store.search.logged import logged_subject
+        from lapwise.store.search.page import Asked, check_few, fetch
 
+        check_few(experiments, "experiments")
         scope = [_MODEL.archived == 0]
         if experiments:
             scope.append(_MODEL.experiment.in_(experiments))
@@ -128,10 +129,10 @@ class SqlLoggedModels:
             _locked(connection, id)
             crossing("row", "before")
             self._add_params(connection, id, params)
-            self._write_last(
+            self._database.replace(
                 connection, schema.logged_metric, [_metric_row(id, one) for one in metrics]
             )
-            self._write_last(
+            self._database.replace(
                 connection,
                 schema.logged_artifact,
                 [
@@ -198,35 +199,15 @@ class SqlLoggedModels:
             if number is None:
                 raise NotFoundError("there is no run", value=run, fix="lapwise runs")
             _check_there(connection, [id for id, _ in models])
-            self._write_last(
+            self._database.replace(
                 connection,
                 schema.run_output,
                 [{"run": number, "model": id, "step": step} for id, step in models],
             )
 
     def _add_params(self, connection: Connection, id: str, params: Sequence[Param]) -> None:
-        if not params:
-            return
-        rows = [{"model": id, "name": one.name, **scalar_columns(one.value)} for one in params]
-        connection.execute(self._database.insert_once(schema.logged_param), rows)
-        query = select(_PARAM.name, _PARAM.value).where(_PARAM.model == id)
-        kept = {row.name: row.value for row in connection.execute(query)}
-        for row in rows:
-            if kept[row["name"]] != row["value"]:
-                raise ConflictError(
-                    f"parameter '{row['name']}' of the logged model is {kept[row['name']]}"
-                    " and never changes",
-                    value=row["value"],
-                    expected="the value it was first logged with",
-                )
-
-    def _write_last(
-        self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
-    ) -> None:
-        keys = [column.name for column in table.primary_key]
-        last = {tuple(row[key] for key in keys): row for row in rows}
-        if last:  # one order of locks everywhere
-            connection.execute(self._database.upsert(table), [last[key] for key in sorted(last)])
+        add = self._database.insert_once(schema.logged_param)
+        add_params(connection, add, _PARAM.model, id, params, "the logged model")
 
 
 def _body(model: LoggedModel) -> str:

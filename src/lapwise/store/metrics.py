@@ -19,9 +19,8 @@ from lapwise.core.model import Metric
 from lapwise.core.tracked import Page
 from lapwise.store.chunks import FULL, Points, joined, pack, thinned, unpack
 from lapwise.store.curve import downsampled
-from lapwise.store.database import Database, portions
+from lapwise.store.database import Database, plain_rows, portions
 from lapwise.store.schema import metric_chunk, metric_key, metric_latest
-from lapwise.store.summaries import plain_rows
 
 __all__ = ["SqlMetrics"]
 
@@ -30,6 +29,7 @@ _DEEP = 13  # chunks that can be joined at once: each is at most as long as thos
 _WHOLE = 4_000  # points of a metric that are read whole for a curve
 _MOST_POINTS = 10_000  # of a curve
 _MOST_AT_ONCE = 50_000  # of a page
+_REMEMBERED = 100_000  # names whose ids are kept in memory
 _LEAST, _MOST = -(2**63), 2**63 - 1  # of all steps
 _CHUNK = metric_chunk.c
 
@@ -77,8 +77,9 @@ class SqlMetrics:
         by_name: dict[str, list[Metric]] = {}
         for point in metrics:
             by_name.setdefault(point.name, []).append(point)
-        learnt = self._intern(connection, sorted(set(by_name) - set(self._keys)))
-        key = {**self._keys, **learnt} if learnt else self._keys
+        key = {name: self._keys[name] for name in by_name if name in self._keys}
+        learnt = self._intern(connection, sorted(by_name.keys() - key.keys()))
+        key.update(learnt)
         names = sorted(by_name, key=lambda name: key[name])  # one order of locks everywhere
         last = {name: _last(by_name[name]) for name in names}
         packed = {name: [*_packed(by_name[name], name)] for name in names}
@@ -102,6 +103,8 @@ class SqlMetrics:
 
     def learn(self, keys: dict[str, int]) -> None:
         """Remember the ids of names, once the transaction that made them is kept."""
+        if len(self._keys) + len(keys) > _REMEMBERED:
+            self._keys = {}
         self._keys.update(keys)
 
     def history(self, connection: Connection, number: int, name: str) -> tuple[Metric, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect
@@ -13,13 +13,14 @@ from sqlalchemy.exc import DBAPIError
 
 from lapwise.core.errors import SchemaError, StorageFullError
 from lapwise.store.database import Database, connect, sqlite_path
-from lapwise.store.durable import sync_folder
+from lapwise.store.durable import make_folder, sync_folder
 from lapwise.store.failures import translated
 from lapwise.store.schema import HEAD
 
 __all__ = ["bring_to_head", "check_revision", "create", "locked", "migrate", "revision", "upgrade"]
 
 _VERSION_TABLE = "alembic_version"
+_PRIVATE = 0o600  # secrets of webhooks are among what a database holds
 
 
 def upgrade(url: str) -> tuple[str, str]:
@@ -43,6 +44,8 @@ def upgrade(url: str) -> tuple[str, str]:
                 check_revision(before, url)
             if before < HEAD:
                 bring_to_head(database)
+                if path is not None:
+                    _close_to_others(path)
     finally:
         database.close()
     return before, HEAD
@@ -68,6 +71,7 @@ def create(path: Path, fill: Callable[[Connection], None] | None = None) -> None
         )  # of one that was killed while it held the lock
         fresh = path.with_name(f"{path.name}.new")
         try:
+            _reserve(fresh)
             database = connect(f"sqlite:///{fresh}")
             try:
                 with database.write() as connection:
@@ -150,8 +154,8 @@ def locked(path: Path | None) -> Iterator[None]:
         yield
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        number = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        make_folder(path.parent)
+        number = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE)
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
@@ -163,6 +167,22 @@ def locked(path: Path | None) -> Iterator[None]:
 
 def _exists(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
+
+
+def _reserve(fresh: Path) -> None:
+    """Make an empty file for this user alone; SQLite gives its mode to what it keeps beside it."""
+    try:
+        fresh.touch(_PRIVATE)
+    except OSError as error:
+        raise _unwritable(fresh, error) from error
+
+
+def _close_to_others(path: Path) -> None:
+    """Let nobody else read a database that is there, and was made when it held no secrets."""
+    for suffix in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + suffix)
+        with suppress(OSError):  # not there, or another's: it works as it did
+            file.chmod(file.stat().st_mode & 0o700)
 
 
 def _remove(path: Path, *suffixes: str) -> None:

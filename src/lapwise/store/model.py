@@ -1,9 +1,9 @@
 """What the store offers, noun by noun.
 
-The SQL implementation keeps these, and a remote one will put the same signatures over HTTP; rooms
-hold a :class:`Store` and know neither SQL nor paths. Every write is one transaction and is durable
-when the call returns. Every call that makes something is idempotent: asked again with the same
-identity it returns what is there.
+SQL implements these (``local.py``), and so does HTTP (``remote/``); rooms hold a :class:`Store` and know
+neither. Every write is one transaction and is durable when the call returns. Every call may be asked
+again, as who lost the answer must: with the same identity (an id, a digest, a name and its time, a
+batch) it is done once, and returns what is there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Protocol, Self
 import msgspec
 
 from lapwise.core.digest import Digest
+from lapwise.core.ids import new_id
 from lapwise.core.lap import Lap
 from lapwise.core.model import (
     Approval,
@@ -31,7 +32,7 @@ from lapwise.store.access import Events, Tokens, Webhooks
 from lapwise.store.blobs import Blobs
 from lapwise.store.claims import Claims
 from lapwise.store.live import Alarms, Deployments, Observations, Rollouts
-from lapwise.store.texts import RecordTexts
+from lapwise.store.record_texts import RecordTexts
 from lapwise.store.tracked import Experiments, Labels, LoggedModels, Runs
 
 __all__ = [
@@ -81,8 +82,10 @@ class Datasets(Protocol):
         """
         ...
 
-    def list(self, table: str | None = None, *, limit: int = 100) -> Sequence[DatasetVersion]:
-        """Return versions, newest first."""
+    def list(
+        self, table: str | None = None, *, limit: int = 100, after: str = ""
+    ) -> Sequence[DatasetVersion]:
+        """Return versions, newest first, those that come after the one with the id ``after``."""
         ...
 
     def stamps(self, paths: Iterable[str]) -> dict[str, FileStamp]:
@@ -127,13 +130,17 @@ class Records(RecordSource, RecordTexts, Protocol):
 
 
 class AuditDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """An audit entry before the store gives it its place in the chain."""
+    """An audit entry before the store gives it its place in the chain.
+
+    ``id`` tells one act from another that says the same: asked again with it, an act is done once.
+    """
 
     at: int
     actor: str
     action: str
     subject: str
     details: tuple[Param, ...] = ()
+    id: str = msgspec.field(default_factory=new_id)
 
 
 class StageMove(msgspec.Struct, frozen=True):
@@ -172,8 +179,10 @@ class Models(Protocol):
         """
         ...
 
-    def list(self, model: str | None = None, *, limit: int = 100) -> Sequence[ModelVersion]:
-        """Return versions, newest first."""
+    def list(
+        self, model: str | None = None, *, limit: int = 100, after: str = ""
+    ) -> Sequence[ModelVersion]:
+        """Return versions, newest first, those that come after the one with the id ``after``."""
         ...
 
     def search(
@@ -193,6 +202,8 @@ class Models(Protocol):
 
     def create_name(self, name: str, *, at: int, description: str = "") -> RegisteredModel:
         """Keep a name without a version yet; registering a version does this by itself.
+
+        The same name of the same ``at`` returns what is there.
 
         Raises:
             ConflictError: there is such a name (an archived one too).
@@ -240,6 +251,8 @@ class Models(Protocol):
     ) -> AuditEntry:
         """Change stages, keep the approval and append the audit entry, all or nothing.
 
+        Asked again with the same ``audit``, it returns the entry that is there.
+
         Raises:
             ConflictError: a version does not stand at the move's ``source``, or a model that a loop
                 governs would have two versions in production.
@@ -259,7 +272,7 @@ class Audit(Protocol):
     """The chained log of acts."""
 
     def append(self, draft: AuditDraft) -> AuditEntry:
-        """Append an act that changes nothing else in the store."""
+        """Append an act that changes nothing else in the store; same id, the entry that is there."""
         ...
 
     def entries(self, *, after: int = 0, limit: int = 1000) -> Sequence[AuditEntry]:
@@ -286,8 +299,8 @@ class Laps(Protocol):
         """Return a lap by id, or by number in a loop; raises NotFoundError."""
         ...
 
-    def list(self, loop: str | None = None, *, limit: int = 100) -> Sequence[Lap]:
-        """Return laps, newest first."""
+    def list(self, loop: str | None = None, *, limit: int = 100, after: str = "") -> Sequence[Lap]:
+        """Return laps, newest first, those that come after the one with the id ``after``."""
         ...
 
 

@@ -31,6 +31,8 @@ class SqlModelNames:
     def create_name(self, name: str, *, at: int, description: str = "") -> RegisteredModel:
         """Keep a name without a version yet; registering a version does this by itself.
 
+        The same name of the same ``at`` returns what is there.
+
         Raises:
             ConflictError: there is such a name (an archived one too).
             DeclarationError: it is no name.
@@ -38,7 +40,10 @@ class SqlModelNames:
         _check(name)
         with self._database.write() as connection:
             self._database.serialise(connection, "audit")
-            _refuse_taken(connection, name)
+            made = _made(connection, name)
+            if made is not None and made.created == at and not made.archived:
+                return made
+            _refuse_taken(made)
             row = {"name": name, "created": at, "updated": at, "description": description}
             connection.execute(schema.registered_model.insert().values(row))
         return RegisteredModel(name=name, created=at, updated=at, description=description)
@@ -67,6 +72,9 @@ class SqlModelNames:
         """
         with self._database.write() as connection:
             self._database.serialise(connection, "audit")
+            renamed = _made(connection, new) if new and _made(connection, name) is None else None
+            if renamed is not None and renamed.updated == at:  # by this very call, asked again
+                return renamed
             found = _found(connection, name)
             renames = new is not None and new != name
             if found.governed and (renames or archived):
@@ -83,7 +91,7 @@ class SqlModelNames:
                 values["archived"] = int(archived)
             if new is not None and new != name:
                 _check(new)
-                _refuse_taken(connection, new)
+                _refuse_taken(_made(connection, new))
                 values["name"] = new
                 _rename(connection, name, new)
             connection.execute(
@@ -176,12 +184,14 @@ def _rename(connection: Connection, name: str, new: str) -> None:
     )
 
 
-def _refuse_taken(connection: Connection, name: str) -> None:
-    row = connection.execute(_rows().where(_NAME.name == name)).first()
-    if row is not None:
-        archived = " and is archived" if _model(row).archived else ""
+def _refuse_taken(taken: RegisteredModel | None) -> None:
+    if taken is not None:
+        archived = " and is archived" if taken.archived else ""
         raise ConflictError(
-            f"there is a model of this name{archived}", value=name, expected="a new name"
+            f"there is a model of this name{archived}",
+            value=taken.name,
+            expected="a new name",
+            fix="choose another name",
         )
 
 
@@ -200,11 +210,16 @@ def _model(row: Any) -> RegisteredModel:
     )
 
 
-def _found(connection: Connection, name: str) -> RegisteredModel:
+def _made(connection: Connection, name: str) -> RegisteredModel | None:
     row = connection.execute(_rows().where(_NAME.name == name)).first()
-    if row is None:
+    return None if row is None else _model(row)
+
+
+def _found(connection: Connection, name: str) -> RegisteredModel:
+    found = _made(connection, name)
+    if found is None:
         names = sorted(connection.scalars(select(_NAME.name).where(_NAME.archived == 0)))
         raise NotFoundError(
             "there is no model", value=name, expected=nearest(name, names), fix="lapwise models"
         )
-    return _model(row)
+    return found

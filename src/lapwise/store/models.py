@@ -15,11 +15,12 @@ from lapwise.core.errors import ConflictError, NotFoundError, StageError
 from lapwise.core.model import Approval, AuditEntry, ModelVersion, Stage
 from lapwise.core.tracked import Page
 from lapwise.store import schema
-from lapwise.store.audit import append
+from lapwise.store.audit import append, appended
 from lapwise.store.blob_names import digests_of
 from lapwise.store.boundary import crossing
 from lapwise.store.encoding import decode, encode
-from lapwise.store.happened import version_promoted
+from lapwise.store.events import version_promoted
+from lapwise.store.keyset import beyond
 from lapwise.store.model import AuditDraft, StageMove
 from lapwise.store.model_names import SqlModelNames, enter_name
 from lapwise.store.nearest import nearest
@@ -88,19 +89,23 @@ class SqlModels(SqlModelNames):
         else:
             named = (_VERSION.model == reference) & _PRESENT
             query = query.where((_VERSION.id == reference) | named)
+            # Whoever gives a version the name of a model as its id must not be taken for that model.
+            query = query.order_by(None).order_by(named.desc(), _VERSION.number.desc())
         with self._database.read() as connection:
             row = connection.execute(query).first()
             if row is None:
                 raise _no_version(connection, reference)
         return _version(row)
 
-    def list(self, model: str | None = None, *, limit: int = 100) -> Sequence[ModelVersion]:
-        """Return versions, newest first."""
-        query = _rows().order_by(_VERSION.id.desc()).limit(limit)
+    def list(
+        self, model: str | None = None, *, limit: int = 100, after: str = ""
+    ) -> Sequence[ModelVersion]:
+        """Return versions, newest first, those that come after the one with the id ``after``."""
+        query, newest = _rows().limit(limit), _VERSION.id
         if model is not None:
-            query = _rows().where(_VERSION.model == model)
-            query = query.order_by(_VERSION.number.desc()).limit(limit)
+            query, newest = query.where(_VERSION.model == model), _VERSION.number
         with self._database.read() as connection:
+            query = beyond(connection, query, _VERSION.id, after, (newest, True))
             return [_version(row) for row in connection.execute(query)]
 
     def search(
@@ -154,6 +159,8 @@ class SqlModels(SqlModelNames):
     ) -> AuditEntry:
         """Change stages, keep the approval and append the audit entry, all or nothing.
 
+        Asked again with the same ``audit``, it returns the entry that is there.
+
         Raises:
             ConflictError: a version does not stand at the move's ``source``, or a model that a loop
                 governs would have two versions in production.
@@ -165,7 +172,9 @@ class SqlModels(SqlModelNames):
                     "there is no such stage", value=step.target, expected=" ".join(_STAGES)
                 )
         with self._database.write() as connection:
-            self._database.serialise(connection, "audit")
+            known = appended(self._database, connection, audit)
+            if known is not None:
+                return known
             # Those that leave production go first: the unique index looks at every statement.
             ordered = sorted(moves, key=lambda move: move.target == "production")
             moved = [_move(connection, step, audit.at) for step in ordered]

@@ -11,7 +11,7 @@ from lapwise.core.errors import NotFoundError
 from lapwise.store import schema
 from lapwise.store.database import Database
 from lapwise.store.nearest import nearest
-from lapwise.store.texts import TypedRecords
+from lapwise.store.record_texts import TypedRecords
 
 __all__ = ["SqlRecords"]
 

@@ -14,6 +14,7 @@ from lapwise.store import schema
 from lapwise.store.boundary import crossing
 from lapwise.store.database import Database
 from lapwise.store.encoding import decode, encode
+from lapwise.store.keyset import beyond
 from lapwise.store.nearest import nearest
 
 __all__ = ["SqlRollouts"]
@@ -59,9 +60,10 @@ class SqlRollouts:
             )
         return rollout
 
-    def update(self, rollout: Rollout, *, seen: Rollout) -> Rollout:
+    def update(self, rollout: Rollout, *, seen: Rollout, act: str | None = None) -> Rollout:
         """Replace a rollout that still is as it was ``seen``; of two racing, one wins.
 
+        Asked again with the same ``act`` (an id) before another's, it returns what is there.
         Model, number and start stay, whatever the caller's copy says.
 
         Raises:
@@ -71,12 +73,15 @@ class SqlRollouts:
         """
         with self._database.write() as connection:
             row = _ROLLOUT.id == rollout.id
-            body = connection.scalar(select(_ROLLOUT.body).where(row).with_for_update())
+            query = select(_ROLLOUT.body, _ROLLOUT.act).where(row).with_for_update()
+            body, last = connection.execute(query).first() or (None, None)
             if body is None:
                 raise NotFoundError(
                     "there is no rollout", value=rollout.id, fix="lapwise rollout status"
                 )
             kept = decode(body, Rollout)
+            if act and act == last:
+                return kept
             if encode(kept) != _canonical(seen):
                 raise ConflictError(
                     f"rollout {kept.number} of {kept.model} has changed since it was looked at",
@@ -91,7 +96,9 @@ class SqlRollouts:
             )
             crossing("row", "before")
             connection.execute(
-                schema.rollout.update().where(row).values(phase=rollout.phase, body=encode(rollout))
+                schema.rollout.update()
+                .where(row)
+                .values(phase=rollout.phase, act=act, body=encode(rollout))
             )
         return rollout
 
@@ -133,15 +140,17 @@ class SqlRollouts:
             body = connection.scalar(query)
         return None if body is None else decode(body, Rollout)
 
-    def list(self, model: str | None = None, *, limit: int = 100) -> Sequence[Rollout]:
-        """Return rollouts, newest first."""
-        query = select(_ROLLOUT.body)
+    def list(
+        self, model: str | None = None, *, limit: int = 100, after: str = ""
+    ) -> Sequence[Rollout]:
+        """Return rollouts, newest first, those that come after the one with the id ``after``."""
+        query = select(_ROLLOUT.body).limit(limit)
+        order = [(_ROLLOUT.started, True), (_ROLLOUT.id, True)]
         if model is not None:
-            query = query.where(_ROLLOUT.model == model).order_by(_ROLLOUT.number.desc())
-        else:
-            query = query.order_by(_ROLLOUT.started.desc(), _ROLLOUT.id.desc())
+            query, order = query.where(_ROLLOUT.model == model), [(_ROLLOUT.number, True)]
         with self._database.read() as connection:
-            return [decode(body, Rollout) for body in connection.scalars(query.limit(limit))]
+            query = beyond(connection, query, _ROLLOUT.id, after, *order)
+            return [decode(body, Rollout) for body in connection.scalars(query)]
 
 
 def _canonical(rollout: Rollout) -> str:

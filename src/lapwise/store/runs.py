@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -20,7 +19,7 @@ from lapwise.store.database import Database, portions
 from lapwise.store.encoding import checked, decode, encode
 from lapwise.store.experiments import keep_experiment
 from lapwise.store.inputs import add_capture, add_inputs
-from lapwise.store.liveness import as_seen, read_run, store_time
+from lapwise.store.liveness import as_seen, read_run
 from lapwise.store.metrics import SqlMetrics
 from lapwise.store.params import add_params
 from lapwise.store.summaries import (
@@ -54,8 +53,6 @@ class SqlRuns:
         # Building a statement costs more than running it, so those of `log` are built once.
         self._add_batch = database.insert_once(schema.batch).returning(schema.batch.c.id)
         self._add_param = database.insert_once(schema.param)
-        self._set_tag = database.upsert(schema.tag)
-        self._set_artifact = database.upsert(schema.artifact)
 
     def create(self, run: Run) -> Run:
         """Keep a new run and give it its ``number`` (counted over the whole store).
@@ -68,7 +65,7 @@ class SqlRuns:
         with self._database.write() as connection:
             self._database.serialise(connection, "run")
             body = connection.scalar(_BY_ID, {"id": run.id})
-            now = store_time(self._database, connection)
+            now = self._database.now(connection)
             if body is not None:
                 return read_run(body, now)
             home = keep_experiment(self._database, connection, run.experiment, run.started)
@@ -101,7 +98,7 @@ class SqlRuns:
                 body = connection.scalar(_BY_ID, {"id": reference})
             if body is None:
                 raise _no_run(connection, reference)
-            return read_run(body, store_time(self._database, connection))
+            return read_run(body, self._database.now(connection))
 
     def list(
         self, experiment: str | None = None, *, lap: str | None = None, limit: int = 100
@@ -114,7 +111,7 @@ class SqlRuns:
         if lap is not None:
             query = query.where(_RUN.lap == lap)
         with self._database.read() as connection:
-            now = store_time(self._database, connection)
+            now = self._database.now(connection)
             return [read_run(body, now) for body in connection.scalars(query)]
 
     def search(
@@ -132,9 +129,11 @@ class SqlRuns:
 
         See :meth:`lapwise.store.tracked.Runs.search` for the language, the arguments and the errors.
         """
-        from lapwise.store.search.page import Asked, fetch
+        from lapwise.store.search.page import Asked, check_few, fetch
         from lapwise.store.search.runs import run_subject
 
+        check_few(experiments, "experiments")
+        check_few(columns, "columns")
         wanted = Columns.of(columns)
         scope = [] if archived is None else [_RUN.archived == int(archived)]
         if experiments:
@@ -148,7 +147,7 @@ class SqlRuns:
         )
         subject = run_subject(self._database)
         with self._database.snapshot() as connection:
-            now = store_time(self._database, connection)
+            now = self._database.now(connection)
             rows, following = fetch(connection, subject, [_RUN.number, _RUN.body], asked, scope)
             found = [(row.number, read_run(row.body, now)) for row in rows]
             return Page(summaries(connection, found, wanted), following)
@@ -188,14 +187,14 @@ class SqlRuns:
             new = msgspec.structs.replace(old, **changed)
             if new != old:
                 self._replace(connection, new)
-            return as_seen(new, store_time(self._database, connection))
+            return as_seen(new, self._database.now(connection))
 
     def beat(self, run: str) -> RunStatus:
         """Say that the run's process lives, as of the store's clock; return the run's status."""
         with self._database.write() as connection:
             found = self._locked(connection, run)
             if found.status == "running":
-                now = store_time(self._database, connection)
+                now = self._database.now(connection)
                 self._replace(connection, msgspec.structs.replace(found, beat=now))
         return found.status
 
@@ -229,20 +228,15 @@ class SqlRuns:
             if batch is not None and not self._first(connection, number, batch):
                 return
             crossing("row", "before")
-            add_params(connection, self._add_param, number, params)
-            _write_last(
-                connection,
-                self._set_tag,
-                [{"run": number, "name": one.name, "value": one.value} for one in tags],
-            )
-            _write_last(
-                connection,
-                self._set_artifact,
-                [
-                    {"run": number, "name": one.name, "digest": one.digest, "size": one.size}
-                    for one in artifacts
-                ],
-            )
+            whose = f"run {number:03d}"
+            add_params(connection, self._add_param, schema.param.c.run, number, params, whose)
+            tagged = [{"run": number, "name": one.name, "value": one.value} for one in tags]
+            self._database.replace(connection, schema.tag, tagged)
+            kept = [
+                {"run": number, "name": one.name, "digest": one.digest, "size": one.size}
+                for one in artifacts
+            ]
+            self._database.replace(connection, schema.artifact, kept)
             add_inputs(self._database, connection, number, inputs)
             learnt = self._metrics.add(connection, number, metrics)
         self._metrics.learn(learnt)
@@ -375,12 +369,6 @@ def _changing(run: Run) -> dict[str, Any]:
         "archived": int(run.archived),
         "body": encode(run),
     }
-
-
-def _write_last(connection: Connection, upsert: Any, rows: builtins.list[dict[str, Any]]) -> None:
-    last = {row["name"]: row for row in rows}  # PostgreSQL takes a row only once a statement
-    if last:
-        connection.execute(upsert, [last[name] for name in sorted(last)])
 
 
 def _no_run(connection: Connection, reference: str) -> NotFoundError:

@@ -13,7 +13,7 @@ from lapwise.core.errors import DeclarationError
 from lapwise.core.model import Metric, Param, Run, Scalar, Tag
 from lapwise.core.tracked import RunInput, RunSummary
 from lapwise.store import schema
-from lapwise.store.database import portions
+from lapwise.store.database import plain_rows, portions
 from lapwise.store.encoding import decode
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "inputs_of",
     "metrics_of",
     "params_of",
-    "plain_rows",
     "summaries",
     "tags_of",
 ]
@@ -160,11 +159,6 @@ def _read(
         for run, record in made(plain_rows(connection, query, values)):
             found.setdefault(run, []).append(record)
     return {run: tuple(sorted(got, key=_by_name)) for run, got in found.items()}
-
-
-def plain_rows(connection: Connection, query: Any, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Return rows as the driver gives them: for thousands of short ones, that is half of the time."""
-    return list(connection.execute(query, values).cursor.fetchall())
 
 
 def _by_name(record: Any) -> str:

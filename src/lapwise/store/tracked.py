@@ -24,7 +24,12 @@ class Experiments(Protocol):
     """What runs belong to."""
 
     def create(self, name: str, *, at: int, labels: Sequence[Tag] = ()) -> Experiment:
-        """Keep a new experiment with its labels; raises ConflictError when the name is taken."""
+        """Keep a new experiment with its labels; the same name of the same ``at`` is the one there.
+
+        Raises:
+            ConflictError: the name is taken.
+            DeclarationError: no experiment can be called that.
+        """
         ...
 
     def get(self, reference: str) -> Experiment:

@@ -21,8 +21,8 @@ import msgspec
 from lapwise.core.digest import Digest
 from lapwise.core.errors import ConflictError, CorruptError
 from lapwise.store.blob_names import check_digest
-from lapwise.store.durable import sync, writing
-from lapwise.store.spools import Spools
+from lapwise.store.durable import make_folder, writing
+from lapwise.store.staging import Staged, Staging
 
 __all__ = ["DAY", "LARGEST_PIECE", "LARGEST_PUT", "Received", "Receiving", "Uploads"]
 
@@ -96,9 +96,9 @@ class Uploads:
                 else:
                     self._remember(digest, receiving.size, hasher)
 
-    def spools(self) -> Spools:
+    def staging(self) -> Staging:
         """Return where bytes go whose digest is not known yet."""
-        return Spools(self._folder, self._adopt)
+        return Staging(self._folder, self._adopt)
 
     def stale(self, now: int) -> Iterator[Path]:
         """Yield files with which nobody went on for a day before an instant."""
@@ -129,34 +129,21 @@ class Uploads:
             self._hashed.popitem(last=False)
 
 
-class Receiving:
+class Receiving(Staged):
     """An upload that is being appended to, by one at a time."""
 
     def __init__(
         self,
-        digest: Digest,
+        wanted: Digest,
         path: Path,
         file: IO[bytes],
         size: int,
         hasher: blake3.blake3,
         adopt: Callable[[Path, Digest], None],
     ) -> None:
-        self.digest = digest
-        self.size = size
+        super().__init__(path, file, adopt, size=size, hasher=hasher)
         self.ended = False
-        self._path = path
-        self._file = file
-        self._hasher = hasher
-        self._adopt = adopt
-
-    def write(self, piece: bytes | memoryview) -> None:
-        """Append bytes."""
-        rest = memoryview(piece)
-        with writing(self._path.parent):
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        self._hasher.update(piece)
-        self.size += len(piece)
+        self._wanted = wanted
 
     def finish(self) -> None:
         """Make it a blob; what does not have its digest is thrown away.
@@ -165,24 +152,22 @@ class Receiving:
             CorruptError: the bytes differ from the digest; sending starts again.
         """
         self.ended = True
-        if self._hasher.hexdigest() != self.digest:
+        if self.digest() != self._wanted:
             self._path.unlink()
             raise CorruptError(
                 "what was sent does not have its digest",
-                value=self.digest,
+                value=self._wanted,
                 expected="bytes that do not change while they are sent",
                 fix="send it again",
             )
-        with writing(self._path.parent):
-            sync(self._file)
-            self._adopt(self._path, self.digest)
+        self.keep()
 
 
 @contextmanager
 def _appending(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, new or not, that nobody else appends to."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    make_folder(path.parent)
+    number = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     with os.fdopen(number, "r+b", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

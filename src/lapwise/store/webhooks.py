@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Select, func, select
 
-from lapwise.core.access import Delivery, Event, Webhook
+from lapwise.core.access import Delivery, Webhook
 from lapwise.core.errors import NotFoundError
 from lapwise.core.model import Param
 from lapwise.store.audit import append
 from lapwise.store.database import Database
 from lapwise.store.encoding import decode, encode
-from lapwise.store.happened import last_event
+from lapwise.store.events import event_of, last_event
 from lapwise.store.model import AuditDraft
 from lapwise.store.schema import delivery, event, webhook
 from lapwise.store.webhook_form import check_secret, check_url
@@ -79,15 +79,17 @@ class SqlWebhooks:
 
     def remove(self, id: str, at: int, actor: str) -> None:
         """Send nothing there any more, and audit it; raises NotFoundError."""
-        query = select(_HOOK.body).where(_HOOK.id == id, _HOOK.removed.is_(None))
+        query = select(_HOOK.body, _HOOK.removed).where(_HOOK.id == id)
         with self._database.write() as connection:
             self._database.serialise(connection, "audit")
-            body = connection.scalar(query)
-            if body is None:
+            row = connection.execute(query).first()
+            if row is not None and row.removed == at:  # by this very call, asked again
+                return
+            if row is None or row.removed is not None:
                 raise _no_webhook(id)
             # The row stays for the history of its deliveries; what it signed with does not.
             connection.execute(_TABLE.update().where(_HOOK.id == id).values(removed=at, secret=""))
-            self._audit(connection, "webhook-remove", decode(body, Webhook), at, actor)
+            self._audit(connection, "webhook-remove", decode(row.body, Webhook), at, actor)
 
     def due(self, at: int, *, limit: int = 100) -> Sequence[Delivery]:
         """Return deliveries that wait and are due, oldest first; new events become deliveries here.
@@ -203,17 +205,9 @@ def _rows() -> Select[Any]:
 
 
 def _delivery(row: Any) -> Delivery:
-    told = Event(
-        number=row.number,
-        id=row.id,
-        kind=row.kind,
-        product=row.product,
-        at=row.at,
-        body=row.body,
-    )
     return Delivery(
         webhook=row.webhook,
-        event=told,
+        event=event_of(row),
         state=row.state,
         attempts=row.attempts,
         due=row.due,

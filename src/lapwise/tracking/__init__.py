@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from lapwise.tracking.active import current_run, enter_run, leave_run
     from lapwise.tracking.capturing import capture
     from lapwise.tracking.comparison import compare
+    from lapwise.tracking.comparison_table import Turned, package_changes, turned
     from lapwise.tracking.finding import FoundRuns, find_runs
     from lapwise.tracking.model import Columns, Comparison, Difference, Recovery, RunRow, Same
     from lapwise.tracking.recovery import recover
     from lapwise.tracking.run import ActiveRun
     from lapwise.tracking.start import join_run, start_run
     from lapwise.tracking.table import cells, choose_columns, headers, line, rows, summary_rows
-    from lapwise.tracking.turning import Turned, package_changes, turned
 
 __all__ = [
     "ActiveRun",
@@ -55,7 +55,7 @@ _FILES = {
     "Recovery": "model",
     "RunRow": "model",
     "Same": "model",
-    "Turned": "turning",
+    "Turned": "comparison_table",
     "capture": "capturing",
     "cells": "table",
     "choose_columns": "table",
@@ -67,12 +67,12 @@ _FILES = {
     "join_run": "start",
     "leave_run": "active",
     "line": "table",
-    "package_changes": "turning",
+    "package_changes": "comparison_table",
     "recover": "recovery",
     "rows": "table",
     "start_run": "start",
     "summary_rows": "table",
-    "turned": "turning",
+    "turned": "comparison_table",
 }
 
 

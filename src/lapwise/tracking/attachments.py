@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,8 @@ from lapwise.tracking.values import artifact_name
 from lapwise.tracking.wal import ArtifactEntry
 
 __all__ = ["Attachments"]
+
+_LOG = logging.getLogger("lapwise.tracking")
 
 
 class Attachments(Journal):
@@ -48,6 +51,9 @@ class Attachments(Journal):
     def log_artifact(self, path: str | os.PathLike[str], name: str | None = None) -> None:
         """Keep a file, or all files of a folder, under ``name`` (default: the last part of path).
 
+        Links that lead out of the folder are not followed, and a warning names them: what they lead to
+        was not meant by whoever named the folder. Give such a file by its own name.
+
         It is kept as it is now, in constant memory. With a store over HTTP nothing waits for the
         network: the file is copied to ``.lapwise/spool`` and travels behind your back.
 
@@ -58,7 +64,7 @@ class Attachments(Journal):
         source = Path(path)
         name = artifact_name(source.name if name is None else name)
         if source.is_dir():
-            files = sorted(file for file in source.rglob("*") if file.is_file())
+            files = _files_in(source)
             named = [(file, f"{name}/{file.relative_to(source).as_posix()}") for file in files]
         elif source.is_file():
             named = [(source, name)]
@@ -153,3 +159,19 @@ class Attachments(Journal):
             return ArtifactEntry(name, digest, size, spooled=True)
         digest = self._blobs.put_file(file)
         return ArtifactEntry(name, digest, self._blobs.size(digest))
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Return the files below a folder, sorted, without those that only a link leads to."""
+    top = folder.resolve()
+    found: list[Path] = []
+    outside: list[Path] = []
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            (found if file.resolve().is_relative_to(top) else outside).append(file)
+    if outside:
+        _LOG.warning(
+            "%s: %d links lead out of the folder and were not followed, such as %s",
+            folder, len(outside), outside[0],
+        )  # fmt: skip
+    return found

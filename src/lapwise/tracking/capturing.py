@@ -15,7 +15,7 @@ from lapwise.core.model import Capture, DatasetVersion, KeyPart, Param
 from lapwise.tracking.git import CodeState, read_code_state
 from lapwise.tracking.gpus import read_gpus
 from lapwise.tracking.hardware import read_blas, read_hardware, read_threads
-from lapwise.tracking.installed import installed_content
+from lapwise.tracking.package_content import installed_content
 from lapwise.tracking.packages import package_lines
 from lapwise.tracking.pins import find_lock, pinned_hashes
 from lapwise.tracking.redact import mask_command

@@ -28,7 +28,9 @@ _ASIDE = ("system", "fit_seconds", "refit_seconds", "epoch_seconds", "rows_per_s
 _LIKED = ("auc", "accuracy", "f1", "r2", "score", "precision", "log_loss", "loss", "rmse", "mae")
 
 
-def compare(store: Store, runs: Sequence[str], *, metric: str | None = None) -> Comparison:
+def compare(
+    store: Store, runs: Sequence[str], *, metric: str | None = None, system: bool = False
+) -> Comparison:
     """Compare runs, by id or number; one query a kind, however many runs there are.
 
     ``different`` is ordered by kind (parameters, metrics, code, data, packages, seed, environment,
@@ -40,6 +42,8 @@ def compare(store: Store, runs: Sequence[str], *, metric: str | None = None) -> 
         runs: ids or numbers.
         metric: what to rank causes by; empty for none; default: the likeliest of those that most
             runs have.
+        system: whether to list how busy the machine was (``system/…``) too; else those that differ
+            are counted in ``folded``.
 
     Raises:
         NotFoundError: there is no such run.
@@ -60,10 +64,14 @@ def compare(store: Store, runs: Sequence[str], *, metric: str | None = None) -> 
                 different.append(Difference(kind=kind, name=name, values=values))
         if equal:
             same.append(Same(kind=kind, count=equal))
+    folded = [] if system else [one for one in different if _is_folded(one, metric)]
+    different = [one for one in different if one not in folded] if folded else different
     by = _metric_to_explain(different, len(found)) if metric is None else metric
     if by:
         different = _ranked(different, by)
-    return Comparison(runs=found, different=tuple(different), same=tuple(same), metric=by)
+    return Comparison(
+        runs=found, different=tuple(different), same=tuple(same), metric=by, folded=len(folded)
+    )
 
 
 def dataset_label(datasets: Datasets, digest: Digest) -> str:
@@ -104,6 +112,10 @@ def _metric_to_explain(different: Sequence[Difference], runs: int) -> str:
     aside = [one for one in measured if not one.name.startswith(_ASIDE)] or measured
     ranked = sorted(aside, key=lambda one: (-_known(one.values), _liked(one.name), one.name))
     return ranked[0].name if ranked else ""
+
+
+def _is_folded(one: Difference, metric: str | None) -> bool:
+    return one.kind == "metric" and one.name.startswith("system/") and one.name != metric
 
 
 def _known(values: Sequence[Scalar]) -> int:

@@ -16,6 +16,7 @@ from lapwise.core.errors import (
     NotFoundError,
     SchemaError,
     StoreError,
+    UnfitError,
 )
 from lapwise.core.model import Artifact, Capture, Metric, Param, Run, Tag
 from lapwise.store.model import Runs
@@ -43,7 +44,7 @@ MANY = 10_000
 TEXTS = 1_000_000
 """What is logged in one call at most: so many things, with so many characters of text in them."""
 
-_ANSWERS = (NotFoundError, ConflictError, CorruptError, SchemaError)
+_ANSWERS = (NotFoundError, ConflictError, CorruptError, SchemaError, UnfitError)
 
 
 def is_away(error: BaseException) -> bool:

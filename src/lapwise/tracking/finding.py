@@ -70,8 +70,8 @@ class FoundRuns(Sequence["RunRow"]):
     def frame(self) -> pl.DataFrame:
         """Return the rows as a Polars frame: one a run, values as ``params.NAME`` and so on.
 
-        ``number``, ``run``, ``experiment``, ``name``, ``status``, ``user``, ``started`` and ``ended``
-        (UTC), ``code``, ``data``, ``flags``, then a column for each metric, parameter and tag. A
+        ``number``, ``run``, ``experiment``, ``name``, ``status``, ``user``, ``part_of`` (a run's
+        number), ``started`` and ``ended`` (UTC), ``code``, ``data``, ``flags``, then a column for each metric, parameter and tag. A
         parameter that is a number in every run that has it is a number, else text.
         """
         import polars as pl
@@ -83,6 +83,7 @@ class FoundRuns(Sequence["RunRow"]):
             "name": pl.Series([row.name for row in self], dtype=pl.String),
             "status": pl.Series([row.status for row in self], dtype=pl.String),
             "user": pl.Series([row.user for row in self], dtype=pl.String),
+            "part_of": pl.Series([row.part_of or None for row in self], dtype=pl.Int64),
             "started": _times([row.started for row in self]),
             "ended": _times([row.ended for row in self]),
             "code": pl.Series([row.code for row in self], dtype=pl.String),

@@ -23,9 +23,8 @@ from lapwise.tracking.attachments import Attachments
 from lapwise.tracking.capturing import completed
 from lapwise.tracking.deliver import SIGNALLED
 from lapwise.tracking.process import unwatch, watch
-from lapwise.tracking.recovery import log_folder, spool_folder, store_mark
-from lapwise.tracking.ship import Chore, Shipper, Waiting
-from lapwise.tracking.spool import Spool
+from lapwise.tracking.ship import AWAY, Chore, Shipper, Waiting
+from lapwise.tracking.spool import Spool, spool_folder
 from lapwise.tracking.usage import EVERY, FIRST, Usage
 from lapwise.tracking.wal import (
     Begin,
@@ -36,15 +35,14 @@ from lapwise.tracking.wal import (
     Role,
     TagsEntry,
     encode,
+    log_folder,
+    store_mark,
 )
 
 __all__ = ["Living"]
 
 PATIENCE = 10.0
 """Seconds that the end of a run waits while nothing moves."""
-
-AWAY = 2.0
-"""The same when the store did not take what it was given before either."""
 
 BEAT = 10.0
 """Seconds between two beats of a run's heart."""

@@ -26,7 +26,8 @@ class RunRow(Record, frozen=True, kw_only=True):
 
     ``age`` is in seconds since the start. ``data`` are versions (``v7``) in the order in which
     they were declared, ``code`` the first six characters of the commit, with ``+`` when the tree
-    was dirty, or of the code's digest outside a repository.
+    was dirty, or of the code's digest outside a repository. ``parent`` is the id of the run that it
+    is a part of, ``part_of`` the number of that, 0 where there is none.
     """
 
     run: str
@@ -44,13 +45,19 @@ class RunRow(Record, frozen=True, kw_only=True):
     user: str = ""
     started: int = 0
     ended: int | None = None
+    parent: str | None = None
+    part_of: int = 0
 
 
 class Columns(Record, frozen=True, kw_only=True):
-    """The metrics and parameters that a table of runs shows, by name, in order."""
+    """The metrics and parameters that a table of runs shows, by name, in order.
+
+    ``beside`` are the other columns that are shown where they say something.
+    """
 
     metrics: tuple[str, ...]
     params: tuple[str, ...]
+    beside: tuple[str, ...] = ("name", "experiment")
 
 
 class Difference(Record, frozen=True, kw_only=True):
@@ -79,13 +86,15 @@ class Comparison(Record, frozen=True, kw_only=True):
     """Runs beside each other: what differs, the likeliest causes first; the rest only counted.
 
     ``metric`` is what the causes are ranked by: how much of its variance they explain. It is empty
-    where there are too few runs to tell.
+    where there are too few runs to tell. ``folded`` counts the metrics of the machine
+    (``system/…``) that differ, where they were not asked for.
     """
 
     runs: tuple[Run, ...]
     different: tuple[Difference, ...]
     same: tuple[Same, ...]
     metric: str = ""
+    folded: int = 0
 
 
 class Recovery(Record, frozen=True, kw_only=True):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import msgspec
 
-from lapwise.core.digest import digest_bytes
 from lapwise.core.errors import NotFoundError
 from lapwise.core.model import Run, RunStatus
 from lapwise.core.protocols import Progress, SilentProgress, Task
 from lapwise.store.model import Store
-from lapwise.tracking.carry import read_begin
 from lapwise.tracking.deliver import SIGNALLED, deliver, in_a_line, is_away, may_end, open_run
 from lapwise.tracking.model import Recovery
-from lapwise.tracking.spool import Spool
+from lapwise.tracking.spool import Spool, spool_folder
 from lapwise.tracking.upload import bring_capture, upload
 from lapwise.tracking.wal import (
     ArtifactEntry,
@@ -26,27 +23,14 @@ from lapwise.tracking.wal import (
     LogReader,
     TagsEntry,
     claimed,
+    log_folder,
+    read_begin,
+    store_mark,
 )
 
-__all__ = ["log_folder", "recover", "spool_folder", "store_mark"]
+__all__ = ["recover"]
 
-_CREDENTIALS = re.compile(r"://[^/@]*@")
 _ORDER = {"owner": 0, "resumed": 1, "joined": 2, "forked": 2}
-
-
-def log_folder(root: Path) -> Path:
-    """Return where the logs of a project's runs lie: ``.lapwise/wal``."""
-    return root / ".lapwise" / "wal"
-
-
-def spool_folder(root: Path) -> Path:
-    """Return where a project's files wait for a store far away: ``.lapwise/spool``."""
-    return root / ".lapwise" / "spool"
-
-
-def store_mark(url: str) -> str:
-    """Return what names a store in a log; credentials are no part of it."""
-    return digest_bytes(_CREDENTIALS.sub("://", url).encode())[:16]
 
 
 def recover(
@@ -146,7 +130,7 @@ class _Log:
         try:
             run = self._ship(reader)
         except NotFoundError as error:
-            if not self._entries:  # its writer died before the store had the run
+            if self._is_empty(reader):  # its writer died before the store had the run
                 self._path.unlink(missing_ok=True)
                 return None
             return self._waits(reader, f"{error.thing} in this store")
@@ -187,6 +171,12 @@ class _Log:
             run = runs.get(begin.run)
         self._path.unlink(missing_ok=True)
         return run
+
+    def _is_empty(self, reader: LogReader) -> bool:
+        """Say whether nothing was logged: a run that is not in the store may have been opened again."""
+        while not self._entries and (batch := reader.next(rest=True)) is not None:
+            self._entries += sum(not isinstance(entry, Begin | End) for entry in batch.entries)
+        return not self._entries
 
     def _deliver(self, batch: Batch) -> None:
         spooled: list[ArtifactEntry] = []

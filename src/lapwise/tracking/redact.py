@@ -20,7 +20,8 @@ _SECRET_FILES = (
     ".htpasswd", ".git-credentials", ".dockercfg", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks",
     "*.keystore", "*.kdbx", "*.ppk", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
     "credentials", "credentials.*", "secret.*", "secrets.*", "kubeconfig", "*.kubeconfig",
-    "service-account*.json", "service_account*.json", "client_secret*.json",
+    "service-account*.json", "service_account*.json", "client_secret*.json", "token", "*.token",
+    ".vault-token", ".databrickscfg", ".boto", ".s3cfg", ".my.cnf", "*.tfvars", "*.tfstate*",
 )  # fmt: skip
 _HARMLESS_FILES = (".env.example", ".env.sample", ".env.template", "*.py")
 _SECRET = re.compile("|".join(translate(pattern) for pattern in _SECRET_FILES))
@@ -46,14 +47,49 @@ _TOKENS = (
     (b"sk-", rb"sk-[A-Za-z0-9_-]{20,}"),  # OpenAI, Anthropic
     (b"sk_live_", rb"sk_live_[A-Za-z0-9]{20,}"),  # Stripe
     (b"dapi", rb"dapi[0-9a-f]{32}"),  # Databricks
+    (b"lw_", rb"lw_[A-Za-z0-9_-]{43}"),  # our own
+    (b"whsec_", rb"whsec_[A-Za-z0-9+/=]{24,}"),
     (b"eyJ", rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),  # JWT
 )
 _TOKEN_BYTES = tuple((literal, re.compile(pattern)) for literal, pattern in _TOKENS)
 _TOKEN_TEXT = re.compile("|".join(rf"(?<![A-Za-z0-9]){pattern.decode()}" for _, pattern in _TOKENS))
+# What is called a secret, and given as a literal: `aws_secret_access_key = "wJalr..."`. A long one has
+# letters and digits, for "[SEP]" is a token too; passwords are taken at their word.
+_CALLED = (
+    rb"(?:secret|passw(?:or)?d|passphrase|pwd|token|credentials?|"
+    rb"(?:access|account|api|auth|private|shared)[_-]?key)[\w-]{0,40}[\"']?[ \t]{0,20}[:=]{1,2}[ \t]{0,20}"
+)
+_LITERAL = re.compile(
+    _CALLED
+    + rb"[\"']?(?=[A-Za-z+/=_.-]{0,99}\d)(?=[\d+/=_.-]{0,99}[A-Za-z])[A-Za-z0-9+/=_.-]{20,}",
+    re.IGNORECASE,
+)
+_PASSWORD = re.compile(
+    rb"(?:passw(?:or)?d|passphrase|pwd)[\"']?[ \t]{0,20}[:=][ \t]{0,20}[\"'](?!\*|<|\$|\{|x{3})[^\s\"'(){}<>]{8,99}[\"']",
+    re.IGNORECASE,
+)
+_IN_URL = re.compile(
+    rb"[A-Za-z0-9]://[^/\s:@'\"]{0,99}:"
+    rb"(?!(?:\*+|x+|pass|passwd|password|pw|pwd|secret|changeme)@)[^/\s@'\"{}$<>]{1,499}@",
+    re.IGNORECASE,
+)
 _URL = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@'\"]*:)[^/\s@'\"]+@")
+_QUERY = re.compile(
+    r"([?&;](?:[\w.-]*(?:token|secret|password|passwd|pwd|credential|signature|api_?key)|sig|key)=)"
+    r"[^&#\s'\"]+",
+    re.IGNORECASE,
+)
+_SCHEME = re.compile(r"\b(Bearer|Basic)(\s+)[A-Za-z0-9._~+/=-]+", re.IGNORECASE)
+_FIELD = re.compile(
+    r"([\"'][\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pwd|credentials?|api_?key|"
+    r"access_?key|private_?key)[\w.-]*[\"']\s*:\s*)([\"']).*?\2",
+    re.IGNORECASE,
+)
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_WORD = re.compile(
     r"(?:^|[-_.])(?:token|pass|passwd|password|passphrase|secret|secrets|credential|credentials|"
-    r"api-?_?key|apikey|access-?_?key|private-?_?key|auth|bearer|pwd|dsn)(?:$|[-_.])",
+    r"api[-_]?key|apikey|access[-_]?key|account[-_]?key|private[-_]?key|secret[-_]?key|"
+    r"wandb[-_]?key|hf[-_]?key|auth|bearer|pwd|dsn)(?:$|[-_.])",
     re.IGNORECASE,
 )
 
@@ -71,7 +107,9 @@ def is_secret_file(path: str) -> bool:
 
 
 def has_secret(content: bytes) -> bool:
-    """Return whether bytes hold something in the shape of a well-known token or private key."""
+    """Return whether bytes hold a well-known token or private key, or what calls itself a secret."""
+    if _IN_URL.search(content) or _LITERAL.search(content) or _PASSWORD.search(content):
+        return True
     return any(
         not content[max(found.start() - 1, 0) : found.start()].isalnum()
         for literal, pattern in _TOKEN_BYTES
@@ -81,12 +119,14 @@ def has_secret(content: bytes) -> bool:
 
 
 def mask_text(text: str) -> str:
-    """Return a text without tokens and without credentials in URLs.
+    """Return a text without tokens, and without credentials in URLs, headers and JSON.
 
     >>> mask_text("postgresql://anna:s3cret@db/lapwise")
     'postgresql://anna:***@db/lapwise'
     """
-    return _URL.sub(rf"\g<1>{MASK}@", _TOKEN_TEXT.sub(MASK, text))
+    text = _URL.sub(rf"\g<1>{MASK}@", _TOKEN_TEXT.sub(MASK, text))
+    text = _SCHEME.sub(rf"\g<1>\g<2>{MASK}", _QUERY.sub(rf"\g<1>{MASK}", text))
+    return _FIELD.sub(rf"\g<1>\g<2>{MASK}\g<2>", text)
 
 
 def mask_command(arguments: Sequence[str]) -> tuple[str, ...]:
@@ -102,7 +142,7 @@ def mask_command(arguments: Sequence[str]) -> tuple[str, ...]:
     secret_follows = False
     for argument in arguments:
         name, equals, _ = argument.partition("=")
-        named_secret = _SECRET_WORD.search(name.lstrip("-")) is not None
+        named_secret = _SECRET_WORD.search(_HUMP.sub("-", name.lstrip("-"))) is not None
         if secret_follows and not argument.startswith("--"):
             shown = MASK
         elif equals and named_secret and "\n" not in name and " " not in name:

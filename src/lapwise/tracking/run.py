@@ -20,11 +20,10 @@ from lapwise.tracking.active import enter_run, leave_run
 from lapwise.tracking.capturing import of_part, with_seed
 from lapwise.tracking.deliver import open_run
 from lapwise.tracking.living import Living
-from lapwise.tracking.recovery import log_folder, store_mark
 from lapwise.tracking.redact import mask_text
 from lapwise.tracking.seeding import check_seed, seed_libraries
 from lapwise.tracking.values import check_params, check_tags, recorded_seed
-from lapwise.tracking.wal import Begin, LogWriter, Role, TagsEntry
+from lapwise.tracking.wal import Begin, LogWriter, Role, TagsEntry, log_folder, store_mark
 
 __all__ = ["ActiveRun", "begin_run"]
 

@@ -13,7 +13,7 @@ from lapwise.core.errors import AccessError, TrackingError
 from lapwise.core.model import Capture, Run
 from lapwise.store.blobs import Blobs
 from lapwise.store.model import Runs
-from lapwise.tracking.carry import Carrier
+from lapwise.tracking.child_logs import ChildLogs
 from lapwise.tracking.deliver import deliver, in_a_line, is_away
 from lapwise.tracking.spool import Spool
 from lapwise.tracking.upload import Uploader, bring_capture, upload
@@ -105,7 +105,7 @@ class Shipper:
         self._waiting = waiting
         self._chores = chores
         self._reader = LogReader(writer.path)
-        self._carrier = Carrier(writer.path.parent, run, self._carried)
+        self._children = ChildLogs(writer.path.parent, run, self._deliver)
         self._carries = False
         self._carry_due = 0.0
         self._uploader = Uploader(self._complain)
@@ -221,7 +221,7 @@ class Shipper:
                     return
         finally:
             self._uploader.abandon()
-            self._carrier.close()
+            self._children.close()
             self._reader.close()
             self._writer.close()
 
@@ -303,14 +303,11 @@ class Shipper:
                 )
             )  # fmt: skip
 
-    def _carried(self, log: str, batch: Batch) -> bool:
-        return self._deliver(log, batch)
-
     def _carry(self, *, last: bool) -> None:
         if self._carries and (last or self._now() >= self._carry_due):
             self._carry_due = self._now() + CARRY
             try:
-                self._carrier.carry()
+                self._children.ship()
             except OSError as error:
                 self._warn(error)
 

@@ -15,12 +15,17 @@ from lapwise.core.digest import Digest, digest_bytes
 from lapwise.core.errors import LapwiseError, NotFoundError
 from lapwise.core.ids import new_id
 from lapwise.store.blobs import Blobs
-from lapwise.store.durable import copy, opened, writing
+from lapwise.store.durable import copy, make_folder, opened, writing
 
-__all__ = ["Spool"]
+__all__ = ["Spool", "spool_folder"]
 
 STALE = 3_600_000_000
 """Microseconds after which a file that no log can name any more is litter."""
+
+
+def spool_folder(root: Path) -> Path:
+    """Return where a project's files wait for a store far away: ``.lapwise/spool``."""
+    return root / ".lapwise" / "spool"
 
 
 class Spool:
@@ -107,5 +112,5 @@ class Spool:
 
     def _partial(self) -> Path:
         with writing(self.folder):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # patches, models
+            make_folder(self.folder)
         return self.folder / f"{new_id()}.part"

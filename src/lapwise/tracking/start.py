@@ -20,12 +20,12 @@ from lapwise.core.model import Capture, DatasetVersion, KeyPart, Param, Run, Sca
 from lapwise.store.address import is_remote
 from lapwise.store.model import Store
 from lapwise.tracking.capturing import capture
-from lapwise.tracking.carry import read_begin
 from lapwise.tracking.deliver import is_away
-from lapwise.tracking.recovery import log_folder, recover, spool_folder
+from lapwise.tracking.recovery import recover
 from lapwise.tracking.run import ActiveRun, begin_run
-from lapwise.tracking.spool import Spool
+from lapwise.tracking.spool import Spool, spool_folder
 from lapwise.tracking.values import check_params, check_tags, recorded_seed, reference
+from lapwise.tracking.wal import log_folder, read_begin
 
 __all__ = ["join_run", "start_run"]
 
@@ -96,7 +96,7 @@ def start_run(
     checked = check_params(params or {}), check_tags(tags or {})
     folder = Path(root)
     remote = is_remote(store.url)
-    whole = None if parent is None else _parent(parent, store)
+    whole = None if parent is None else _parent(parent, store, folder)
     _ship_the_dead(store, folder, background=remote and resume is None)
     captured = capture(
         folder,
@@ -140,7 +140,7 @@ def _check_names(experiment: object, name: object) -> None:
         )
 
 
-def _parent(parent: str | int | ActiveRun, store: Store) -> str:
+def _parent(parent: str | int | ActiveRun, store: Store, root: Path) -> str:
     """Return the id of the run that another is a part of."""
     if isinstance(parent, ActiveRun):
         return parent.id
@@ -148,7 +148,8 @@ def _parent(parent: str | int | ActiveRun, store: Store) -> str:
     try:
         return store.runs.get(named).id
     except Exception as error:
-        if not (_may_wait(named, store) and is_away(error)):
+        waits = isinstance(error, NotFoundError) and _has_log(root, named)
+        if not (waits or (_may_wait(named, store) and is_away(error))):
             raise
         return named
 

@@ -17,6 +17,14 @@ __all__ = ["cells", "choose_columns", "headers", "line", "rows", "summary_rows"]
 
 GAP = 2
 TEXT = 16
+PORTION = 100
+"""Runs that are asked for at once by their ids."""
+_BESIDE: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (2, ("name", "experiment")),
+    (1, ("experiment",)),
+    (0, ()),
+)
+"""From how many metrics and parameters on a table has room for what else; the first that has."""
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
 
@@ -49,10 +57,25 @@ def summary_rows(
     captures = [one.run.capture for one in found if one.run.capture]
     digests = {part.digest for capture in captures for part in capture.datasets}
     versions = {digest: dataset_label(store.datasets, digest) for digest in digests}
-    return tuple(_row(one, at, versions) for one in found)
+    numbers = _numbers(store, [one.run for one in found])
+    return tuple(_row(one, at, versions, numbers) for one in found)
 
 
-def _row(one: RunSummary, at: int, versions: Mapping[str, str]) -> RunRow:
+def _numbers(store: Store, runs: Sequence[Run]) -> dict[str, int]:
+    """Return the numbers of the runs that some are parts of, those that may be seen."""
+    known = {run.id: run.number for run in runs}
+    asked = sorted({run.parent for run in runs if run.parent and run.parent not in known})
+    for start in range(0, len(asked), PORTION):
+        some = ", ".join(f"'{id}'" for id in asked[start : start + PORTION] if id.isalnum())
+        if some:
+            page = store.runs.search(f"id IN ({some})", columns=(), archived=None, limit=PORTION)
+            known |= {one.run.id: one.run.number for one in page.items}
+    return known
+
+
+def _row(
+    one: RunSummary, at: int, versions: Mapping[str, str], numbers: Mapping[str, int]
+) -> RunRow:
     run = one.run
     return RunRow(
         run=run.id,
@@ -70,6 +93,8 @@ def _row(one: RunSummary, at: int, versions: Mapping[str, str]) -> RunRow:
         user=run.user,
         started=run.started,
         ended=run.ended,
+        parent=run.parent,
+        part_of=numbers.get(run.parent or "", 0),
     )
 
 
@@ -112,18 +137,30 @@ def choose_columns(listed: Sequence[RunRow], width: int = 80, *, extra: int = 0)
 
     Those that differ between the listed runs come first, metrics and parameters in turns, the
     ones that most runs have before the others; what is too wide is passed over, and so is what
-    the machine did (``system/...``).
+    the machine did (``system/...``). Where they would have no room, the runs' names are left out,
+    then their experiments.
 
     Args:
         listed: the rows of the table.
         width: characters of a line, columns two apart.
         extra: characters that the table's owner needs for columns of its own.
     """
-    none = Columns(metrics=(), params=())
-    room = width - extra + GAP - sum(size + GAP for size in _widths(listed, none))
+    turns = _turns(listed)
+    chosen = Columns(metrics=(), params=())
+    for least, beside in _BESIDE:
+        none = Columns(metrics=(), params=(), beside=beside)
+        room = width - extra + GAP - sum(size + GAP for size in _widths(listed, none))
+        chosen = _fitting(turns, room, beside)
+        if len(chosen.metrics) + len(chosen.params) >= min(least, len(turns)):
+            break
+    return chosen
+
+
+def _turns(listed: Sequence[RunRow]) -> list[tuple[str, str, int]]:
+    """Return kind, name and width of what may have a column, the best first."""
     metrics = _ranked([_chosen_metrics(row) for row in listed])
     params = _ranked([{one.name: one.value for one in row.params} for row in listed])
-    turns = [
+    return [
         pair
         for differing in (True, False)
         for pairs in zip_longest(
@@ -133,12 +170,16 @@ def choose_columns(listed: Sequence[RunRow], width: int = 80, *, extra: int = 0)
         for pair in pairs
         if pair is not None
     ]
+
+
+def _fitting(turns: Sequence[tuple[str, str, int]], room: int, beside: tuple[str, ...]) -> Columns:
     chosen: dict[str, list[str]] = {"metrics": [], "params": []}
     for kind, name, size in turns:
         if size + GAP <= room:
             room -= size + GAP
             chosen[kind].append(name)
-    return Columns(metrics=tuple(chosen["metrics"]), params=tuple(chosen["params"]))
+    metrics, params = (tuple(chosen[kind]) for kind in ("metrics", "params"))
+    return Columns(metrics=metrics, params=params, beside=beside)
 
 
 def _chosen_metrics(row: RunRow) -> dict[str, Scalar]:
@@ -147,8 +188,13 @@ def _chosen_metrics(row: RunRow) -> dict[str, Scalar]:
 
 
 def headers(listed: Sequence[RunRow], columns: Columns) -> tuple[str, ...]:
-    """Return the headings; ``flags`` only when a listed run has one, ``data`` likewise."""
-    fixed = ["run", "status", "age", *columns.metrics, *columns.params]
+    """Return the headings: of what no listed run has, none; ``experiment`` where there are several."""
+    told = {
+        "name": any(row.name for row in listed),
+        "experiment": len({row.experiment for row in listed}) > 1,
+    }
+    fixed = ["run", *(name for name in told if told[name] and name in columns.beside)]
+    fixed += ["status", "age", *columns.metrics, *columns.params]
     fixed += ["data"] if any(row.data for row in listed) else []
     fixed += ["code"] if any(row.code for row in listed) else []
     fixed += ["flags"] if any(row.flags for row in listed) else []
@@ -156,17 +202,34 @@ def headers(listed: Sequence[RunRow], columns: Columns) -> tuple[str, ...]:
 
 
 def cells(listed: Sequence[RunRow], columns: Columns) -> tuple[tuple[str, ...], ...]:
-    """Return the table's text, a tuple a row, in the order of :func:`headers`."""
+    """Return the table's text, a tuple a row, in the order of :func:`headers`.
+
+    The number of a run that is a part of another is behind a ``└``.
+    """
     shown = headers(listed, columns)
+    first = shown.index("age") + 1
+    last = first + len(columns.metrics) + len(columns.params)
     table = []
     for row in listed:
         found = _Texts(row, columns)
-        texts = [f"{row.number:03d}", row.status, _age(row.age)]
-        texts += [found.metrics.get(name, "") for name in columns.metrics]
-        texts += [found.params.get(name, "") for name in columns.params]
-        last = {"data": _data(row), "code": row.code, "flags": " ".join(row.flags)}
-        texts += [last[name] for name in shown[len(texts) :]]
-        table.append(tuple(texts))
+        fixed = {
+            "run": f"└ {row.number:03d}" if row.parent else f"{row.number:03d}",
+            "name": _text(row.name),
+            "experiment": _text(row.experiment),
+            "status": row.status,
+            "age": _age(row.age),
+            "data": _data(row),
+            "code": row.code,
+            "flags": " ".join(row.flags),
+        }
+        table.append(
+            (
+                *(fixed[name] for name in shown[:first]),
+                *(found.metrics.get(name, "") for name in columns.metrics),
+                *(found.params.get(name, "") for name in columns.params),
+                *(fixed[name] for name in shown[last:]),
+            )
+        )
     return tuple(table)
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +29,11 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from lapwise.core.digest import digest_bytes
 from lapwise.core.errors import StorageFullError, TrackingError
 from lapwise.core.ids import new_id
 from lapwise.core.model import Capture, Run, RunStatus, Scalar
+from lapwise.store.durable import make_folder
 from lapwise.store.frames import append_frame, read_frames
 
 __all__ = [
@@ -51,6 +54,9 @@ __all__ = [
     "add_cut",
     "claimed",
     "encode",
+    "log_folder",
+    "read_begin",
+    "store_mark",
 ]
 
 BATCH_BYTES = 256 * 1024
@@ -130,6 +136,17 @@ encode = msgspec.msgpack.Encoder().encode
 
 _DECODE = msgspec.msgpack.Decoder(Entry).decode
 _CUT = encode(Cut())
+_CREDENTIALS = re.compile(r"://[^/@]*@")
+
+
+def log_folder(root: Path) -> Path:
+    """Return where the logs of a project's runs lie: ``.lapwise/wal``."""
+    return root / ".lapwise" / "wal"
+
+
+def store_mark(url: str) -> str:
+    """Return what names a store in a log; credentials are no part of it."""
+    return digest_bytes(_CREDENTIALS.sub("://", url).encode())[:16]
 
 
 class LogWriter:
@@ -147,7 +164,7 @@ class LogWriter:
         self._lock = threading.RLock()  # re-entrant: a signal handler may log as well
         self._sealed = False
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             while not self._create(begin):
                 pass
         except OSError as error:
@@ -343,3 +360,18 @@ class LogReader:
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._fd)
+
+
+def read_begin(path: Path) -> Begin | None:
+    """Return the first entry of a log, or None when it is gone or of a newer Lapwise."""
+    try:
+        reader = LogReader(path)
+    except FileNotFoundError:
+        return None
+    try:
+        entry = reader.first()
+    except msgspec.ValidationError:
+        return None
+    finally:
+        reader.close()
+    return entry if isinstance(entry, Begin) else None

@@ -83,7 +83,7 @@ def test_ten_wrong_ones_a_minute_then_the_address_waits(sqlite_store: Store, wro
         turnstile.enter(wrong, "10.0.0.1")
 
 
-def test_whoever_was_let_in_lately_is_not_held_up_by_a_neighbour(sqlite_store: Store) -> None:
+def test_whoever_bears_a_good_token_is_not_held_up_by_a_neighbour(sqlite_store: Store) -> None:
     _, known = token(sqlite_store)
     _, new = token(sqlite_store)
     turnstile = Turnstile(lambda: sqlite_store)
@@ -92,8 +92,9 @@ def test_whoever_was_let_in_lately_is_not_held_up_by_a_neighbour(sqlite_store: S
         with pytest.raises(UnknownError):
             turnstile.enter("guess", "proxy")
     assert turnstile.enter(known, "proxy").principal.name == "anna"
+    assert turnstile.enter(new, "proxy").principal.name == "anna"
     with pytest.raises(HeldUpError):
-        turnstile.enter(new, "proxy")
+        turnstile.enter("guess", "proxy")
 
 
 def test_one_customers_many_addresses_count_as_one(sqlite_store: Store) -> None:

@@ -44,13 +44,13 @@ class Received:
             return []
         return [json.loads(line) for line in self.file.read_text().splitlines()]
 
-    def wait(self, count: int, seconds: float = 15.0) -> list[dict[str, Any]]:
+    def wait(self, count: int, seconds: float = 60.0) -> list[dict[str, Any]]:
         """Return what it got once there is so much of it."""
         until(lambda: len(self.notes()) >= count, seconds)
         return self.notes()
 
 
-def until(true: Callable[[], bool], seconds: float = 15.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for something to be true."""
     deadline = time.monotonic() + seconds
     while not true():

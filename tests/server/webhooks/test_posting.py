@@ -72,7 +72,7 @@ def test_a_slow_answer_is_not_waited_for(receiver: Received, path: str) -> None:
     begun = time.monotonic()
     outcome = send(receiver.url(path), "127.0.0.1", seconds=0.5)
     assert outcome.said == "no answer within 0.5 s"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 def test_a_huge_answer_is_not_read(receiver: Received) -> None:

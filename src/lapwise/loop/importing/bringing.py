@@ -18,6 +18,7 @@ from lapwise.loop.importing.model import ForeignExperiment, ForeignLogged, Impor
 from lapwise.loop.importing.registered import bring_models
 from lapwise.loop.importing.runs import bring_run
 from lapwise.loop.importing.tally import Tally
+from lapwise.store.named import experiment_named
 
 if TYPE_CHECKING:
     from lapwise.core.tracked import Experiment
@@ -115,16 +116,12 @@ def _bring_experiment(
 
 def _opened(store: Store, one: ForeignExperiment) -> Experiment:
     """Return the experiment of that name here, made or taken out of the archive to be added to."""
-    try:
-        found = store.experiments.get(one.name)
-        if found.name != one.name:  # a name of digits is a number, too
-            raise NotFoundError("there is no experiment of that name")  # noqa: TRY301
-    except NotFoundError:
-        found = store.experiments.create(one.name, at=one.created, labels=one.tags)
-    else:
-        if found.archived and one.archived:
-            found = store.experiments.update(found.number, at=one.updated, archived=False)
-        store.labels.set("experiment", str(found.number), _absent(store, found, one.tags))
+    found = experiment_named(store, one.name)
+    if found is None:
+        return store.experiments.create(one.name, at=one.created, labels=one.tags)
+    if found.archived and one.archived:
+        found = store.experiments.update(found.number, at=one.updated, archived=False)
+    store.labels.set("experiment", str(found.number), _absent(store, found, one.tags))
     return found
 
 

@@ -32,7 +32,7 @@ from lapwise.loop.importing.wording import (
 )
 
 if TYPE_CHECKING:
-    from lapwise.store.foreign import MlflowTables
+    from lapwise.store.mlflow_tables import MlflowTables
 
 __all__ = ["MlflowDatabase"]
 

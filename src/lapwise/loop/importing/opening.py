@@ -31,7 +31,7 @@ def open_source(url: str, artifacts: Path | None = None) -> Source:
         return MlflowServer(Asking(url))
     from lapwise.loop.importing.database import MlflowDatabase
     from lapwise.store.database import sqlite_path
-    from lapwise.store.foreign import MlflowTables
+    from lapwise.store.mlflow_tables import MlflowTables
 
     tables = MlflowTables(url)
     file = sqlite_path(url)

@@ -44,8 +44,8 @@ class Identity:
 class Turnstile:
     """Lets through whoever bears a good token, and counts wrong ones by address.
 
-    A token that was good lately is not held up by wrong ones from the same address, for behind a proxy
-    all come from one. Each request asks the database, so a revoked token opens nothing at once.
+    A good token is never held up by wrong ones from the same address, for behind a proxy all come from
+    one, and nobody finds 256 random bits by trying. Each request asks the database, so a revoked token opens nothing at once.
 
     Args:
         store: gives the bare store.
@@ -76,10 +76,9 @@ class Turnstile:
         """
         hash = hash_secret(secret)
         place = _network(address)
-        if hash not in self._good:
-            self._hold_up(place)
         token = self._store().tokens.find(hash) if is_secret(secret) else None
         if token is None or not is_good(token, self._clock.timestamp()):
+            self._hold_up(place)
             self._count(place, hash)
             raise UnknownError
         self._touch(token, hash)

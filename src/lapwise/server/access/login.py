@@ -43,7 +43,7 @@ class Login(Controller):
     ) -> Response[str]:
         """Take a token, and give a cookie for it."""
         body = await request.body()
-        form = parse_qs(body[:_LARGEST].decode("latin-1"), max_num_fields=8)
+        form = _fields(body)
         secret = form.get("token", [""])[0].strip()
         back = _inside(form.get("next", ["/"])[0])
         address = request.client.host if request.client else ""
@@ -63,9 +63,20 @@ class Login(Controller):
         return _gone("/login", unmade(secure=_is_secure(request)))
 
 
+def _fields(body: bytes) -> dict[str, list[str]]:
+    """Return the fields of the form; none where more came than the page asks for."""
+    if len(body) > _LARGEST:
+        return {}
+    try:
+        return parse_qs(body.decode("latin-1"), max_num_fields=8)
+    except ValueError:
+        return {}
+
+
 def _page(renderer: Renderer, *, back: str, error: LapwiseError | None = None) -> Response[str]:
     content = renderer.render(
         "login.html",
+        arrivals=True,
         back=back,
         problem=problem_of(error) if error else None,
         is_wrong=isinstance(error, UnknownError),

@@ -19,6 +19,7 @@ __all__ = [
     "Finder",
     "Places",
     "both",
+    "descended",
     "each",
     "experiment",
     "follow",
@@ -27,7 +28,9 @@ __all__ = [
     "kept_rollout",
     "leased",
     "logged",
+    "measured",
     "named",
+    "nested",
     "run",
     "subject",
     "version",
@@ -48,15 +51,17 @@ class Places:
         """Return the product of a run; raises NotFoundError."""
         return self._found("run", reference, lambda: self.store.runs.get(reference).experiment)
 
+    def lap(self, id: str) -> str:
+        """Return the product of a lap; raises NotFoundError."""
+        return self._found("lap", id, lambda: self.store.laps.get(id).loop)
+
     def version(self, reference: str) -> str:
         """Return the product of a version; raises NotFoundError."""
         return self._found("version", reference, lambda: self.store.models.get(reference).model)
 
-    def experiment(self, reference: str) -> str:
-        """Return the product of an experiment by number or name; raises NotFoundError."""
-        return self._found(
-            "experiment", reference, lambda: self.store.experiments.get(reference).name
-        )
+    def experiment(self, number: str) -> str:
+        """Return the product of an experiment by number; raises NotFoundError."""
+        return self._found("experiment", number, lambda: self._numbered(number))
 
     def logged(self, id: str) -> str:
         """Return the product of a logged model; raises NotFoundError."""
@@ -73,6 +78,19 @@ class Places:
         if kind == "logged":
             return self.logged(subject)
         raise NotFoundError("there are no labels of that kind")
+
+    def tried(self, find: Callable[[str], str], reference: str) -> tuple[str, ...]:
+        """Return the product of what may not be there, or not yet."""
+        try:
+            return (find(reference),)
+        except NotFoundError:
+            return ()
+
+    def _numbered(self, number: str) -> str:
+        found = self.store.experiments.get(number)
+        if str(found.number) != number:  # one that is only called so
+            raise NotFoundError("there is no experiment of that number", value=number)
+        return found.name
 
     def _found(self, kind: str, reference: str, find: Callable[[], str]) -> str:
         place = self.known.get((kind, reference))
@@ -109,7 +127,7 @@ def logged(path: str) -> Finder:
 
 
 def experiment(path: str) -> Finder:
-    """Find the products of experiments by number or name."""
+    """Find the products of experiments by number."""
     return lambda places, asked: [places.experiment(str(one)) for one in follow(path, asked)]
 
 
@@ -121,6 +139,32 @@ def subject(path: str) -> Finder:
 def leased(path: str) -> Finder:
     """Find the product of a lease's name: ``lap:churn``."""
     return lambda _, asked: [one.partition(":")[2] for one in follow(path, asked)]
+
+
+def nested(places: Places, asked: Asked) -> list[str]:
+    """Find the products of what a new run is said to be part of: a parent and a lap, if they are there."""
+    parent, lap = asked.run.parent, asked.run.lap
+    return [
+        *(places.tried(places.run, parent) if parent else ()),
+        *(places.tried(places.lap, lap) if lap else ()),
+    ]
+
+
+def measured(places: Places, asked: Asked) -> list[str]:
+    """Find the products of the runs that are said to have measured a logged model."""
+    runs = {one.run for one in asked.metrics if one.run}
+    return [place for one in sorted(runs) for place in places.tried(places.run, one)]
+
+
+def descended(places: Places, asked: Asked) -> list[str]:
+    """Find the products of what a new version is said to come from, if it is there."""
+    version = asked.version
+    run, lap, logged = version.lineage.run, version.lineage.lap, version.logged
+    return [
+        *(places.tried(places.run, run) if run else ()),
+        *(places.tried(places.lap, lap) if lap else ()),
+        *(places.tried(places.logged, logged) if logged else ()),
+    ]
 
 
 def given(places: Places, asked: Asked) -> list[str]:

@@ -18,7 +18,9 @@ from lapwise.server.access.places import (
     kept_lap,
     leased,
     logged,
+    measured,
     named,
+    nested,
     run,
     subject,
     version,
@@ -27,6 +29,7 @@ from lapwise.server.access.ruling import (
     Rule,
     anywhere,
     everywhere,
+    identified,
     lists,
     may,
     moving,
@@ -36,7 +39,15 @@ from lapwise.server.access.ruling import (
     shown,
     telling,
 )
-from lapwise.server.access.special import anchoring, appending, deciding, reading, rolling
+from lapwise.server.access.special import (
+    anchoring,
+    appending,
+    deciding,
+    outlined,
+    reading,
+    recorded,
+    rolling,
+)
 
 __all__ = ["RULES", "check_rules"]
 
@@ -46,7 +57,11 @@ RULES: Mapping[str, Rule | None] = {
     "experiments/get": shown("name"),
     "experiments/update": may("contributor", both(experiment("number"), named("name"))),
     "experiments/search": searches("name"),
-    "runs/create": may("contributor", named("run.experiment"), answer="experiment"),
+    "runs/create": identified(
+        "run",
+        "run.id",
+        may("contributor", both(named("run.experiment"), nested), answer="experiment"),
+    ),
     "runs/get": shown("experiment"),
     "runs/list": lists("experiment", "experiment", newest="number"),
     "runs/search": pages("experiments", "run.experiment"),
@@ -65,13 +80,15 @@ RULES: Mapping[str, Rule | None] = {
     "runs/curve": may("viewer", run("run")),
     "runs/artifacts": may("viewer", run("run")),
     "runs/holders": anywhere("viewer", keeps=""),
-    "logged/create": may(
-        "contributor", both(named("model.experiment"), run("model.run")), answer="experiment"
+    "logged/create": identified(
+        "logged",
+        "model.id",
+        may("contributor", both(named("model.experiment"), run("model.run")), answer="experiment"),
     ),
     "logged/get": shown("experiment"),
     "logged/update": may("contributor", logged("id")),
     "logged/search": pages("experiments", "experiment"),
-    "logged/log": may("contributor", logged("id")),
+    "logged/log": may("contributor", both(logged("id"), measured)),
     "logged/metrics": may("viewer", logged("ids[]")),
     "logged/artifacts": may("viewer", logged("id")),
     "logged/holders": anywhere("viewer", keeps=""),
@@ -82,7 +99,7 @@ RULES: Mapping[str, Rule | None] = {
     "labels/remove": may("contributor", each),
     "labels/of": may("viewer", each),
     # Models: what brings a version to users, or takes it from them, is an approver's.
-    "models/add": registering(),
+    "models/add": identified("record", "version.id", registering()),
     "models/get": shown("model"),
     "models/list": lists("model", "model", newest="id"),
     "models/search": searches("model"),
@@ -103,17 +120,19 @@ RULES: Mapping[str, Rule | None] = {
     "deployments/add": may("approver", named("deployment.model")),
     "deployments/newest": may("viewer", named("model")),
     "deployments/list": lists("model", "model", newest="at"),
-    "rollouts/create": rolling(there=False),
+    "rollouts/create": identified("record", "rollout.id", rolling(there=False)),
     "rollouts/update": rolling(there=True),
     "rollouts/get": shown("model"),
     "rollouts/open": may("viewer", named("model")),
     "rollouts/list": lists("model", "model", newest="started"),
     # The ledger, and what monitors saw.
-    "laps/create": deciding(named("lap.loop")),
+    "laps/create": identified("record", "lap.id", deciding(named("lap.loop"))),
     "laps/update": deciding(both(named("lap.loop"), kept_lap)),
     "laps/get": shown("loop"),
     "laps/list": lists("loop", "loop", newest="id"),
-    "alarms/add": may("contributor", named("alarm.model"), answer="model"),
+    "alarms/add": identified(
+        "record", "alarm.id", may("contributor", named("alarm.model"), answer="model")
+    ),
     "alarms/list": lists("model", "model", newest="at"),
     "observations/save": may("contributor", both(named("hours[].model"), named("days[].model"))),
     "observations/hours": may("viewer", named("model")),
@@ -121,18 +140,18 @@ RULES: Mapping[str, Rule | None] = {
     "leases/take": may("contributor", leased("name")),
     "leases/renew": may("contributor", leased("name")),
     "leases/release": may("contributor", leased("name")),
-    # Shared by all products: whoever sees one reads them, and writing them needs all.
+    # Shared by all products: whoever sees one reads what holds no rows, and writing needs all.
     "datasets/add": everywhere("contributor"),
-    "datasets/get": anywhere("viewer"),
-    "datasets/list": anywhere("viewer"),
+    "datasets/get": outlined(),
+    "datasets/list": outlined(),
     "datasets/stamps": everywhere("contributor"),
     "datasets/remember": everywhere("contributor"),
     "steps/add": everywhere("contributor"),
-    "steps/get": anywhere("viewer"),
-    "steps/last": anywhere("viewer"),
+    "steps/get": everywhere("viewer"),
+    "steps/last": everywhere("viewer"),
     "records/keep": everywhere("contributor"),
-    "records/text": anywhere("viewer"),
-    "records/digests": anywhere("viewer"),
+    "records/text": recorded(),
+    "records/digests": everywhere("viewer"),
     # The log of acts, and news.
     "audit/append": appending(),
     "audit/entries": telling("sequence", subject("subject")),

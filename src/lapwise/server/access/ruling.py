@@ -6,20 +6,32 @@ back what of the answer may be seen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import msgspec
 
 from lapwise.core.access import Role
+from lapwise.core.errors import AccessError, DeclarationError
 from lapwise.core.tracked import Page
 from lapwise.server.access.asking import Asking, Called
-from lapwise.server.access.places import Asked, Finder, both, follow, named, subject, version
+from lapwise.server.access.places import (
+    Asked,
+    Finder,
+    both,
+    descended,
+    follow,
+    named,
+    subject,
+    version,
+)
 
 __all__ = [
     "Rule",
     "anywhere",
     "everywhere",
+    "identified",
     "lists",
     "may",
     "moving",
@@ -34,6 +46,13 @@ Rule: TypeAlias = Callable[[Asking, Called, Asked], Any]
 
 _ROUND = 1000  # records looked through at a time where the store cannot leave others' out
 _USERS_MEET = frozenset({"canary", "production"})
+_SHAPES = {
+    "run": re.compile(r"[A-Za-z0-9_-]{10,64}"),  # an MLflow client's may be another's
+    "logged": re.compile(r"m-[0-9a-f]{32}"),
+    "record": re.compile(r"[0-9a-z]{26}"),  # as lapwise.core.ids makes them
+}
+_REGISTER = "register"  # the action of lapwise.registry.registration
+_OF_ADMINS = ("token-", "webhook-")
 _STAGE = "stage"  # the action of lapwise.registry.moves; only a move may say so in the log
 
 
@@ -56,6 +75,26 @@ def may(role: Role, find: Finder, *, answer: str = "", signed: Iterable[str] = (
         return found
 
     return rule
+
+
+def identified(kind: str, path: str, rule: Rule) -> Rule:
+    """Refuse an id that a new record brings, if it could be read as a number, a name or a place.
+
+    Args:
+        kind: of the record: ``run``, ``logged``, or ``record`` for all others.
+        path: where its id stands.
+        rule: what is asked besides.
+    """
+    shape = _SHAPES[kind]
+
+    def checked(asking: Asking, call: Called, asked: Asked) -> Any:
+        if not all(isinstance(one, str) and shape.fullmatch(one) for one in follow(path, asked)):
+            raise DeclarationError(
+                f"the id of a new {kind} is none", expected=f"a text like {shape.pattern}"
+            )
+        return rule(asking, call, asked)
+
+    return checked
 
 
 def everywhere(role: Role, *, signed: Iterable[str] = ()) -> Rule:
@@ -118,6 +157,10 @@ def lists(argument: str, place: str, *, newest: str) -> Rule:
         if product is not None:
             asking.require_all("viewer", [product])
             return call.apply(asking.store, asked)
+        if getattr(asked, "after", ""):
+            raise DeclarationError(
+                f"to go on in a list, name the {argument}", expected=f"{argument}="
+            )
         found: list[Any] = []
         for one in asking.visible():
             request = msgspec.structs.replace(asked, **{argument: one})
@@ -206,8 +249,8 @@ def registering() -> Rule:
 
     def rule(asking: Asking, call: Called, asked: Asked) -> Any:
         asking.require("contributor" if asked.version.stage == "none" else "approver", find, asked)
-        if asked.audit.action == _STAGE:
-            asking.require("approver", find, asked)
+        asking.require("viewer", descended, asked)
+        _check_act(asked.audit.action, _REGISTER)
         found = call.apply(asking.store, asking.signed(asked, ("audit",)))
         if not asking.everywhere("contributor"):
             asking.require_all("contributor", [found.model])
@@ -222,11 +265,23 @@ def moving() -> Rule:
 
     def rule(asking: Asking, call: Called, asked: Asked) -> Any:
         stages = {stage for move in asked.moves for stage in (move.source, move.target)}
-        decides = asked.approval is not None or bool(stages & _USERS_MEET)
+        _check_act(asked.audit.action)
+        says = asked.audit.action == _STAGE and not asked.moves
+        decides = says or asked.approval is not None or bool(stages & _USERS_MEET)
         asking.require("approver" if decides else "contributor", find, asked)
         return call.apply(asking.store, asking.signed(asked, ("audit", "approval")))
 
     return rule
+
+
+def _check_act(action: str, only: str = "") -> None:
+    """Refuse an act that the log would tell of under the name of another."""
+    is_other = action == _REGISTER or action.startswith(_OF_ADMINS)
+    if action != only if only else is_other:
+        raise AccessError(
+            "the log tells of each act by its own name",
+            expected=f"the action '{only}'" if only else "an action that this call does",
+        )
 
 
 def _among(products: tuple[str, ...], where: str) -> str:

@@ -11,7 +11,7 @@ from lapwise.server.access.asking import Asking, Called
 from lapwise.server.access.places import Asked, Finder, both, kept_rollout, named, subject
 from lapwise.server.access.ruling import Rule
 
-__all__ = ["anchoring", "appending", "deciding", "reading", "rolling"]
+__all__ = ["anchoring", "appending", "deciding", "outlined", "reading", "recorded", "rolling"]
 
 _REQUEST = "request-approval"
 _GATES = ("", "gates")
@@ -114,14 +114,58 @@ def reading(*, otherwise: Any = ...) -> Rule:
 
     def rule(asking: Asking, call: Called, asked: Asked) -> Any:
         asking.require_somewhere("viewer")
-        if not asking.everywhere("viewer"):
-            store = asking.store
-            nouns = (store.runs, store.models, store.logged)
-            holders = {one for noun in nouns for one in noun.holders(asked.digest)}
-            if not any(asking.has("viewer", one) for one in holders):
-                if otherwise is ...:
-                    raise asking.refusal("viewer", "a product that names this blob")
-                return otherwise
+        if not asking.everywhere("viewer") and not any(
+            asking.has("viewer", one) for one in _holders(asking, asked.digest)
+        ):
+            if otherwise is ...:
+                raise asking.refusal("viewer", "a product that names this blob")
+            return otherwise
         return call.apply(asking.store, asked)
 
     return rule
+
+
+def outlined() -> Rule:
+    """Show versions of datasets to viewers of any product; who may read no row gets no part's digest.
+
+    A contributor may name a digest in a run, and then read its blob: so to know a digest is to have the
+    rows.
+    """
+
+    def rule(asking: Asking, call: Called, asked: Asked) -> Any:
+        asking.require_somewhere("viewer")
+        found = call.apply(asking.store, asked)
+        if asking.everywhere("viewer"):
+            return found
+        if hasattr(found, "parts"):
+            return _outline(found)
+        return [_outline(one) for one in found]
+
+    return rule
+
+
+def _outline(version: Any) -> Any:
+    parts = tuple(msgspec.structs.replace(one, digest="") for one in version.parts)
+    return msgspec.structs.replace(version, parts=parts)
+
+
+def recorded() -> Rule:
+    """Let viewers read a record that a run, a version or a logged model of theirs names, or is."""
+
+    def rule(asking: Asking, call: Called, asked: Asked) -> Any:
+        asking.require_somewhere("viewer")
+        if not asking.everywhere("viewer"):
+            places = {*_holders(asking, asked.digest)}
+            places.update(asking.places.tried(asking.places.version, asked.digest))
+            if not any(asking.has("viewer", one) for one in places):
+                raise asking.refusal("viewer", "a product that names this record")
+        return call.apply(asking.store, asked)
+
+    return rule
+
+
+def _holders(asking: Asking, digest: str) -> set[str]:
+    """Return the products of which something names a digest."""
+    store = asking.store
+    nouns = (store.runs, store.models, store.logged)
+    return {one for noun in nouns for one in noun.holders(digest)}

@@ -26,13 +26,13 @@ from lapwise.core.clock import MachineClock
 from lapwise.core.errors import LapwiseError
 from lapwise.server.access import principal_of
 from lapwise.server.asked import FromStore
+from lapwise.server.limits import LARGEST_MLFLOW
 from lapwise.server.mlflow import wire
-from lapwise.server.mlflow.failures import Refusal, failed
+from lapwise.server.mlflow.failures import Refusal, failed, is_cut
 from lapwise.store.model import Store
 
 __all__ = [
     "FAILURES",
-    "HELD",
     "AnyRequest",
     "Endpoint",
     "Visit",
@@ -50,8 +50,6 @@ _JSON = "application/json"
 _PREFIXES = ("/api/", "/ajax-api/")
 _NUL = b"\\u0000"
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-HELD = 16_000_000
-"""The largest JSON body in bytes; MLflow's clients send at most 1 MB, models' signatures apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class Endpoint(Generic[Asked]):
             addresses(self.path),
             http_method=self.method,
             exception_handlers=FAILURES,
-            request_max_body_size=HELD,
+            request_max_body_size=LARGEST_MLFLOW,
             status_code=200,
         )(handle)
 
@@ -124,7 +122,8 @@ def addresses(path: str) -> list[str]:
 
 def _on_failure(request: AnyRequest, error: Exception) -> Response[Any]:
     answer = failed(error)
-    if (answer.status_code or 0) >= 500 and not isinstance(error, LapwiseError | Refusal):
+    known = isinstance(error, LapwiseError | Refusal) or is_cut(error)
+    if (answer.status_code or 0) >= 500 and not known:
         _LOG.error("%s failed", request.url.path, exc_info=error)
     return answer
 

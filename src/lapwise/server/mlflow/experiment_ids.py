@@ -9,6 +9,7 @@ from lapwise.core.errors import ConflictError, NotFoundError
 from lapwise.core.tracked import Experiment
 from lapwise.server.mlflow.endpoint import Visit
 from lapwise.server.mlflow.failures import Refusal
+from lapwise.store.named import experiment_named
 
 __all__ = ["DEFAULT", "Ids", "by_id", "by_name", "id_of", "need_active"]
 
@@ -42,17 +43,7 @@ def by_id(visit: Visit, id: str) -> Experiment:
 
 def by_name(visit: Visit, name: str) -> Experiment | None:
     """Return the experiment of a name, archived ones too, or None."""
-    if name == DEFAULT:
-        return _default(visit)
-    try:
-        found = visit.store.experiments.get(name)
-    except NotFoundError:
-        return None
-    if found.name == name:
-        return found
-    # A name that is the number of another, which the store takes it for.
-    page = visit.store.experiments.search(f"name = '{name}'", archived=None, limit=1)
-    return page.items[0] if page.items else None
+    return _default(visit) if name == DEFAULT else experiment_named(visit.store, name)
 
 
 def need_active(experiment: Experiment) -> None:

@@ -17,10 +17,11 @@ from lapwise.core.errors import (
     StageError,
     StorageFullError,
     StoreError,
+    UnfitError,
 )
 from lapwise.server.problem import HeldUpError, UnknownError
 
-__all__ = ["Failure", "Refusal", "failed", "failure_of", "speaks_mlflow"]
+__all__ = ["Failure", "Refusal", "failed", "failure_of", "is_cut", "speaks_mlflow"]
 
 _STATUS = {
     "BAD_REQUEST": 400,
@@ -47,6 +48,7 @@ _CODES: tuple[tuple[type[LapwiseError], str], ...] = (
     (DeclarationError, "INVALID_PARAMETER_VALUE"),
     (StageError, "INVALID_PARAMETER_VALUE"),
     (AccessError, "PERMISSION_DENIED"),
+    (UnfitError, "INVALID_PARAMETER_VALUE"),
     (StorageFullError, "RESOURCE_LIMIT_EXCEEDED"),
     (StoreError, "TEMPORARILY_UNAVAILABLE"),
 )
@@ -86,6 +88,11 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 def speaks_mlflow(path: str) -> bool:
     """Say whether whoever asks at this address expects MLflow's error bodies."""
     return path.startswith(_ROOTS)
+
+
+def is_cut(error: Exception) -> bool:
+    """Say whether an error is only that a client left in the middle of its body: that is no news."""
+    return isinstance(error, HTTPException) and "disconnected" in error.detail
 
 
 def failure_of(error: Exception) -> tuple[int, Failure]:

@@ -16,17 +16,18 @@ from litestar import Response, get, post, put
 from litestar.params import Parameter
 
 from lapwise.server.asked import FromStore
+from lapwise.server.limits import LARGEST_MLFLOW
 from lapwise.server.mlflow import shelves
-from lapwise.server.mlflow.endpoint import FAILURES, HELD, AnyRequest, body_of, visit_of
+from lapwise.server.mlflow.endpoint import FAILURES, AnyRequest, body_of, visit_of
 from lapwise.server.mlflow.failures import Refusal
 from lapwise.server.mlflow.keys import Place, check_key, place_of
 from lapwise.server.mlflow.proxy import address_after, answered, receive, under
 from lapwise.server.mlflow.wire import Answer, Request
+from lapwise.server.upload import largest_file
 
 __all__ = ["MULTIPART"]
 
 _MOST_PARTS = 10_000
-_LARGEST_PART = 5 << 30
 
 
 class Create(Request, frozen=True, kw_only=True):
@@ -66,7 +67,11 @@ class Created(Answer, frozen=True, kw_only=True):
     credentials: tuple[Credential, ...]
 
 
-@post(under("mpu/create/{key:path}"), exception_handlers=FAILURES, request_max_body_size=HELD)
+@post(
+    under("mpu/create/{key:path}"),
+    exception_handlers=FAILURES,
+    request_max_body_size=LARGEST_MLFLOW,
+)
 async def create(request: AnyRequest, store: FromStore) -> Response[bytes]:
     """Begin an upload in parts."""
     asked = await _read(request, Create)
@@ -74,7 +79,7 @@ async def create(request: AnyRequest, store: FromStore) -> Response[bytes]:
     if not 1 <= asked.num_parts <= _MOST_PARTS:
         raise Refusal(f"num_parts must be between 1 and {_MOST_PARTS}")
     await asyncio.to_thread(shelves.may_add, visit, place)
-    upload = (await asyncio.to_thread(store.blobs.uploads)).spools().begin()
+    upload = (await asyncio.to_thread(store.blobs.uploads)).staging().begin()
     address = str(request.url.with_replacements(path=_part_path(request, place), query=""))
     # A part is sent by a bare request, without what the client sends with all others.
     sent = request.headers.get("authorization")
@@ -98,14 +103,18 @@ async def part(
     """Keep a part; sent again, it replaces the one before."""
     visit, place = visit_of(store), place_of(address_after(request, "mpu/part/"))
     await asyncio.to_thread(shelves.may_add, visit, place)
-    spools = (await asyncio.to_thread(store.blobs.uploads)).spools()
+    staging = (await asyncio.to_thread(store.blobs.uploads)).staging()
     with ExitStack() as stack:
-        spool = await asyncio.to_thread(stack.enter_context, spools.part(upload, number))
-        await receive(request, spool, _LARGEST_PART)
-    return answered(etag=f'"{spool.digest()}"')
+        staged = await asyncio.to_thread(stack.enter_context, staging.part(upload, number))
+        await receive(request, staged)
+    return answered(etag=f'"{staged.digest()}"')
 
 
-@post(under("mpu/complete/{key:path}"), exception_handlers=FAILURES, request_max_body_size=HELD)
+@post(
+    under("mpu/complete/{key:path}"),
+    exception_handlers=FAILURES,
+    request_max_body_size=LARGEST_MLFLOW,
+)
 async def complete(request: AnyRequest, store: FromStore) -> Response[bytes]:
     """Put parts together and keep the artifact."""
     asked = await _read(request, Complete)
@@ -114,20 +123,24 @@ async def complete(request: AnyRequest, store: FromStore) -> Response[bytes]:
     if not numbers or len(numbers) != len(asked.parts) or numbers != [*range(1, len(numbers) + 1)]:
         raise Refusal("parts: all of them are needed, each once, numbered from 1")
     await asyncio.to_thread(shelves.may_add, visit, place)
-    spools = (await asyncio.to_thread(store.blobs.uploads)).spools()
-    digest, size = await asyncio.to_thread(spools.join, asked.upload_id, numbers)
+    staging = (await asyncio.to_thread(store.blobs.uploads)).staging()
+    digest, size = await asyncio.to_thread(
+        staging.join, asked.upload_id, numbers, most=largest_file(request)
+    )
     await asyncio.to_thread(shelves.add, visit, place, digest, size)
     return answered()
 
 
-@post(under("mpu/abort/{key:path}"), exception_handlers=FAILURES, request_max_body_size=HELD)
+@post(
+    under("mpu/abort/{key:path}"), exception_handlers=FAILURES, request_max_body_size=LARGEST_MLFLOW
+)
 async def abort(request: AnyRequest, store: FromStore) -> Response[bytes]:
     """Throw the parts of an upload away."""
     asked = await _read(request, Complete)
     visit, place = visit_of(store), _place(request, "mpu/abort/", asked.path)
     await asyncio.to_thread(shelves.may_add, visit, place)
-    spools = (await asyncio.to_thread(store.blobs.uploads)).spools()
-    await asyncio.to_thread(spools.drop, asked.upload_id)
+    staging = (await asyncio.to_thread(store.blobs.uploads)).staging()
+    await asyncio.to_thread(staging.drop, asked.upload_id)
     return answered()
 
 

@@ -7,29 +7,25 @@ goes out is never shown by a browser: it is a download of no type.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import IO, Any
-from urllib.parse import quote, unquote_to_bytes
+from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from litestar import Response, delete, get, put
-from litestar.exceptions import HTTPException
 from litestar.response import Stream
 
-from lapwise.core.errors import StoreError
-from lapwise.server.asked import FromStore
-from lapwise.server.blob_routes import LARGEST_BLOB
+from lapwise.server.asked import FromStore, RangeHeader
+from lapwise.server.download import stream_blob
 from lapwise.server.mlflow import shelves
 from lapwise.server.mlflow.endpoint import FAILURES, AnyRequest, visit_of
 from lapwise.server.mlflow.failures import Refusal
-from lapwise.server.mlflow.keys import Place, place_of
-from lapwise.store.spools import Spool
+from lapwise.server.mlflow.keys import place_of
+from lapwise.server.upload import arriving
+from lapwise.store.staging import Staged
 
 __all__ = ["PROXY", "address_after", "answered", "receive", "under"]
 
-_TOO_LARGE = 413
-_CHUNK = 1 << 20
-_SILENCE = 60.0
 _AREAS = ("/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/")
 
 
@@ -59,34 +55,14 @@ def answered(content: bytes = b"{}", **headers: str) -> Response[bytes]:
     return Response(content, status_code=200, media_type="application/json", headers=headers)
 
 
-async def receive(request: AnyRequest, spool: Spool, most: int) -> None:
-    """Write the body to a spool as it comes.
+async def receive(request: AnyRequest, staged: Staged) -> None:
+    """Write the body to a file as it comes; the guard counts it.
 
     Raises:
-        Refusal: it is too large.
         StoreError: the sender went away, or was silent for too long.
     """
-    waiting: list[bytes] = []
-    held = 0
-    stream = request.stream()
-    while True:
-        try:
-            piece = await asyncio.wait_for(anext(stream), _SILENCE)
-        except StopAsyncIteration:
-            break
-        except (HTTPException, TimeoutError) as error:
-            if isinstance(error, HTTPException) and error.status_code == _TOO_LARGE:
-                raise
-            raise StoreError("an upload was cut", fix="send it again") from None
-        held += len(piece)
-        if spool.size + held > most:
-            raise Refusal(f"an artifact may have at most {most} bytes")
-        waiting.append(piece)
-        if held >= _CHUNK:
-            await asyncio.to_thread(spool.write, b"".join(waiting))
-            waiting, held = [], 0
-    if waiting:
-        await asyncio.to_thread(spool.write, b"".join(waiting))
+    async for piece in arriving(request):
+        await asyncio.to_thread(staged.write, piece)
 
 
 @put(under("artifacts/{key:path}"), exception_handlers=FAILURES, request_max_body_size=None)
@@ -95,31 +71,22 @@ async def upload(request: AnyRequest, store: FromStore) -> Response[bytes]:
     visit = visit_of(store)
     place = place_of(address_after(request, "artifacts/"))
     await asyncio.to_thread(shelves.may_add, visit, place)
-    spools = (await asyncio.to_thread(store.blobs.uploads)).spools()
+    staging = (await asyncio.to_thread(store.blobs.uploads)).staging()
     with ExitStack() as stack:
-        spool = await asyncio.to_thread(stack.enter_context, spools.open())
-        await receive(request, spool, LARGEST_BLOB)
-        digest = await asyncio.to_thread(spool.keep)
-    await asyncio.to_thread(shelves.add, visit, place, digest, spool.size)
+        staged = await asyncio.to_thread(stack.enter_context, staging.open())
+        await receive(request, staged)
+        digest = await asyncio.to_thread(staged.keep)
+    await asyncio.to_thread(shelves.add, visit, place, digest, staged.size)
     return answered()
 
 
 @get(under("artifacts/{key:path}"), exception_handlers=FAILURES)
-async def download(request: AnyRequest, store: FromStore) -> Stream:
-    """Return the bytes of an artifact."""
-    visit = visit_of(store)
+async def download(request: AnyRequest, store: FromStore, asked: RangeHeader = "") -> Stream:
+    """Return the bytes of an artifact, or a range of them."""
     place = place_of(address_after(request, "artifacts/"))
-    size, file = await asyncio.to_thread(_opened(visit, place))
-    name = quote(place.key.rpartition("/")[2], safe="")
-    return Stream(
-        _pieces(file),
-        headers={
-            "content-disposition": f"attachment; filename*=UTF-8''{name}",
-            "content-length": str(size),
-            "x-content-type-options": "nosniff",
-        },
-        media_type="application/octet-stream",
-    )
+    found = await asyncio.to_thread(shelves.find, visit_of(store), place)
+    name = place.key.rpartition("/")[2]
+    return await stream_blob(store, found.digest, name=name, asked=asked)
 
 
 @delete(under("artifacts/{key:path}"), exception_handlers=FAILURES, status_code=200)
@@ -137,17 +104,3 @@ async def remove(request: AnyRequest, store: FromStore) -> Response[Any]:
 
 PROXY = (upload, download, remove)
 """The routes of single files."""
-
-
-def _opened(visit: Any, place: Place) -> Callable[[], tuple[int, IO[bytes]]]:
-    def opened() -> tuple[int, IO[bytes]]:
-        artifact = shelves.find(visit, place)
-        return artifact.size, visit.store.blobs.path(artifact.digest).open("rb", 0)
-
-    return opened
-
-
-async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
-    with file:
-        while piece := await asyncio.to_thread(file.read, _CHUNK):
-            yield piece

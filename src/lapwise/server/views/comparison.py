@@ -25,7 +25,9 @@ _OFFERED = 30
 _TRIED = 12
 
 
-def comparison_page(store: Store, runs: Sequence[str], *, by: str, draw: str) -> dict[str, Any]:
+def comparison_page(
+    store: Store, runs: Sequence[str], *, by: str, draw: str, system: bool = False
+) -> dict[str, Any]:
     """Return the facts of the page.
 
     Args:
@@ -33,6 +35,7 @@ def comparison_page(store: Store, runs: Sequence[str], *, by: str, draw: str) ->
         runs: numbers or ids.
         by: the metric that causes are ranked by; empty for the likeliest.
         draw: the metric whose course is drawn; empty for the one ranked by.
+        system: whether what the machine did is listed too.
 
     Raises:
         NotFoundError: there is no such run.
@@ -46,12 +49,13 @@ def comparison_page(store: Store, runs: Sequence[str], *, by: str, draw: str) ->
             expected=f"at most {MOST_COMPARED}",
             fix="lapwise compare, or lw.compare",
         )
-    found = compare(store, runs, metric=by or None)
+    found = compare(store, runs, metric=by or None, system=system)
     metrics = [one.name for one in found.different if one.kind == "metric"]
     courses = _likely_courses(store, found)
     drawn, figure = _drawn(store, found, (draw, found.metric, *courses, *metrics[:_TRIED]))
     beside = len(found.runs) <= _BESIDE
     shown = [one for one in found.different if one.kind != "package"]
+    asked = "true" if system else ""
     here = ",".join(str(run.number) for run in found.runs)
     return {
         "found": found,
@@ -59,15 +63,16 @@ def comparison_page(store: Store, runs: Sequence[str], *, by: str, draw: str) ->
         "shown": shown if beside else shown[:_COLUMNS],
         "hidden": () if beside else shown[_COLUMNS:],
         "packages": package_changes(found),
+        "unfolded": address("/compare", runs=here, by=by, draw=draw, system="true"),
         "figure": figure,
         "drawn": drawn,
         "curves": min(len(found.runs), _CURVES),
         "offered": [
-            (name, address("/compare", runs=here, by=by, draw=name))
+            (name, address("/compare", runs=here, by=by, draw=name, system=asked))
             for name in dict.fromkeys((drawn, *courses))
         ],
         "ranked": [
-            (name, address("/compare", runs=here, by=name, draw=draw))
+            (name, address("/compare", runs=here, by=name, draw=draw, system=asked))
             for name in metrics[:_OFFERED]
         ]
         if found.metric

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ __all__ = ["run_page"]
 _CHARTS = 8
 _TRIED = 40
 _LISTED = 100
+_COLUMNS = 5
 _PARAMS = 500
 _ARTIFACTS = 500
 _PATCH = 200_000
@@ -49,6 +51,15 @@ class File:
     artifact: Artifact
     saved: str
     shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """Runs that are parts of another, with their values of some metrics, None where there is none."""
+
+    names: Sequence[str]
+    rows: Sequence[tuple[Run, Sequence[float | None]]]
+    more: bool
 
 
 def run_page(store: Store, reference: str, *, find: str, at: int, show: str) -> dict[str, Any]:
@@ -101,6 +112,7 @@ def run_page(store: Store, reference: str, *, find: str, at: int, show: str) -> 
         "packages": _packages(store, run.capture),
         "parent": _number(store, run.parent),
         "children": _children(store, run),
+        "children_address": address("/runs", where=f"parent = '{run.id}'"),
         "versions": _versions(store, run),
         "seconds": None if run.ended is None else (run.ended - run.started) / 1_000_000,
     }
@@ -185,9 +197,21 @@ def _datasets(store: Store, capture: Capture | None) -> list[tuple[str, str, str
     return found
 
 
-def _children(store: Store, run: Run) -> list[Run]:
-    found = store.runs.search(f"parent = '{run.id}'", columns=(), limit=50)
-    return [one.run for one in found.items]
+def _children(store: Store, run: Run) -> Children:
+    """Return the runs that are parts of this one, the newest, with metrics that most of them have."""
+    page = store.runs.search(f"parent = '{run.id}'", columns=("metrics",), limit=_LISTED)
+    seen = [
+        {one.name: one.value for one in found.metrics if not one.name.startswith(_SYSTEM)}
+        for found in page.items
+    ]
+    counted = Counter(name for values in seen for name in values)
+    liked = {name: place for place, name in enumerate(in_order(sorted(counted)))}
+    names = sorted(counted, key=lambda name: (-counted[name], liked[name]))[:_COLUMNS]
+    rows = [
+        (found.run, [values.get(name) for name in names])
+        for found, values in zip(page.items, seen, strict=True)
+    ]
+    return Children(names, rows, more=bool(page.next))
 
 
 def _number(store: Store, id: str | None) -> int | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lapwise.core.errors import DeclarationError
+from lapwise.core.errors import DeclarationError, NotFoundError
 from lapwise.server.addresses import address
 from lapwise.server.observed import in_order
 from lapwise.server.problem import problem_of
@@ -72,6 +72,8 @@ class Line:
 def runs_page(store: Store, asked: Asked) -> dict[str, Any]:
     """Return the facts of the page; a filter that cannot be read is one of them."""
     experiments = [one.name for one in store.experiments.search(limit=_EXPERIMENTS).items]
+    if asked.experiment and asked.experiment not in experiments:
+        asked = replace(asked, experiment=_named(store, asked.experiment))
     facts: dict[str, Any] = {
         "asked": asked,
         "experiments": experiments,
@@ -91,6 +93,14 @@ def runs_page(store: Store, asked: Asked) -> dict[str, Any]:
         "headings": [_heading(asked, name) for name in names],
         "next": asked.address(after=page.next) if page.next else "",
     }
+
+
+def _named(store: Store, experiment: str) -> str:
+    """Return the name of an experiment, of which addresses that MLflow prints say the number."""
+    try:
+        return store.experiments.get(experiment).name
+    except NotFoundError:
+        return "Default" if experiment == "0" else experiment
 
 
 def _found(store: Store, asked: Asked) -> tuple[tuple[str, ...], Page[RunSummary]]:

@@ -9,7 +9,7 @@ import msgspec
 
 from lapwise.core.errors import StoreError
 from lapwise.core.ids import new_id
-from lapwise.store.calls import REQUEST_ID, Call
+from lapwise.store.calls import Call
 from lapwise.store.remote.connection import MSGPACK, Connection, refused
 
 __all__ = ["Caller"]
@@ -17,24 +17,9 @@ __all__ = ["Caller"]
 _ENCODE = msgspec.msgpack.Encoder().encode
 _HEADERS = {"content-type": MSGPACK, "accept": MSGPACK}
 
-# What is asked again because no answer came may have been carried out. All other calls are
-# idempotent by what they say (ids, digests, batches, whole states); these are by an id of the request.
-_NOT_BY_ITSELF = frozenset(
-    {
-        "audit/append",
-        "experiments/create",
-        "experiments/update",
-        "models/create_name",
-        "models/decide",
-        "models/move",
-        "models/update_name",
-        "rollouts/update",
-        "tokens/add",
-        "tokens/revoke",
-        "webhooks/add",
-        "webhooks/remove",
-    }
-)
+# A call whose answer was lost is asked again. All are idempotent by what they say (ids, digests, whole
+# states) but these, which take an id for the act.
+_ACTS = {"rollouts/update": "act", "runs/log": "batch"}
 
 
 class Caller:
@@ -45,13 +30,11 @@ class Caller:
 
     def __call__(self, call: Call, request: msgspec.Struct) -> Any:
         """Make a call and return its answer, or raise what the store raised."""
-        headers = _HEADERS
-        if call.name in _NOT_BY_ITSELF:
-            headers = {**_HEADERS, REQUEST_ID: new_id()}
-        if call.name == "runs/log" and getattr(request, "batch", None) is None:
-            request = msgspec.structs.replace(request, batch=new_id())
+        act = _ACTS.get(call.name)
+        if act is not None and getattr(request, act) is None:
+            request = msgspec.structs.replace(request, **{act: new_id()})
         response = self._connection.ask(
-            "POST", f"/store/{call.name}", content=_encoded(call, request), headers=headers
+            "POST", f"/store/{call.name}", content=_encoded(call, request), headers=_HEADERS
         )
         if response.status_code != 200:
             raise refused(response, request)

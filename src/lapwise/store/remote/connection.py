@@ -204,6 +204,8 @@ class Patience:
 
 def refused(response: httpx.Response, arguments: object = None) -> LapwiseError:
     """Return the error that an answer other than a good one means."""
+    if response.status_code == 401:
+        return _unknown(response.request)
     refusal = _refusal(response)
     if is_known(refusal):
         return error_of(refusal, arguments)
@@ -215,6 +217,18 @@ def refused(response: httpx.Response, arguments: object = None) -> LapwiseError:
         )
     made = _BY_STATUS.get(response.status_code, StoreError)
     return made(refusal.error, expected=refusal.expected, fix=refusal.fix)
+
+
+def _unknown(request: httpx.Request) -> AccessError:
+    ask = "an admin makes one: lapwise token create NAME --role contributor"
+    if "authorization" in request.headers:
+        return AccessError(
+            "the token opens nothing on this server",
+            value=request.url.host,
+            expected="in LAPWISE_TOKEN, one that was not revoked and has not expired",
+            fix=ask,
+        )
+    return AccessError("a token is needed", expected="in LAPWISE_TOKEN, the secret lw_...", fix=ask)
 
 
 def _refusal(response: httpx.Response) -> Refusal:

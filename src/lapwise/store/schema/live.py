@@ -49,6 +49,7 @@ rollout = Table(
     Column("phase", Text, nullable=False),
     Column("started", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
+    Column("act", Text),  # the id of the last change
     UniqueConstraint("model", "number", name="uq_rollout_number"),
     Index(
         "uq_rollout_open",

@@ -78,4 +78,6 @@ audit = Table(
     Column("sequence", Integer, primary_key=True, autoincrement=False),
     Column("hash", Text, nullable=False, unique=True),
     Column("body", Text, nullable=False),
+    Column("draft", Text),  # the id of what was asked for, so that it is done once
+    Index("uq_audit_draft", "draft", unique=True),
 )

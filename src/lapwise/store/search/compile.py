@@ -145,9 +145,12 @@ class Compiler:
     ) -> ColumnElement[bool]:
         where = named.where(named.table, term.key.name)
         owner = named.table.c[named.owner]
+        there = select(literal(1)).where(owner == named.key, where).exists()
+        own = named.otherwise.get(term.key.name)
+        instead = false() if own is None else and_(not_(there), own.is_not(None), own != "")
         if isinstance(term, Missing):
-            there = select(literal(1)).where(owner == named.key, where).exists()
-            return there if term.negated else not_(there)
+            found = there if own is None else or_(there, instead)
+            return found if term.negated else not_(found)
         if named.fields:
             test = self._text_test(term, named.table.c[term.key.name], None)
         else:
@@ -155,7 +158,8 @@ class Compiler:
         sought = select(owner).where(where, test)
         if named.fields or _is_narrow(term):
             return named.key.in_(sought)
-        return sought.where(owner == named.key).exists()
+        found = sought.where(owner == named.key).exists()
+        return found if own is None else or_(found, and_(instead, self._text_test(term, own, None)))
 
     def _value_test(self, term: Compared | Like | Among, named: Named) -> ColumnElement[bool]:
         columns = named.table.c

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Text, cast
+from sqlalchemy import Text, cast
 
 from lapwise.store import schema
-from lapwise.store.database import Database
-from lapwise.store.search.runs import KINDS
-from lapwise.store.search.subject import Attribute, Named, Subject
+from lapwise.store.search.named import KINDS, labels_of
+from lapwise.store.search.subject import Attribute, Subject
 
-__all__ = ["experiment_subject", "labels_of"]
+__all__ = ["experiment_subject"]
 
 
-def experiment_subject(_database: Database) -> Subject:
+def experiment_subject() -> Subject:
     """Return how experiments are searched for."""
     columns = schema.experiment.c
     created = Attribute(column=columns.created, kind="millis")
@@ -32,16 +31,5 @@ def experiment_subject(_database: Database) -> Subject:
             "last_update_time": updated,
         },
         named={"tags": labels_of("experiment", number)},
-        kinds={name: kind for name, kind in KINDS.items() if name != "run"},
-    )
-
-
-def labels_of(kind: str, subject: ColumnElement[str]) -> Named:
-    """Return the labels of a kind (``store/labels.py``) as tags of what ``subject`` names."""
-    return Named(
-        table=schema.label,
-        owner="subject",
-        key=subject,
-        where=lambda rows, name: (rows.c.kind == kind) & (rows.c.name == name),
-        text="value",
+        kinds=KINDS,
     )

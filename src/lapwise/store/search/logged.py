@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, ColumnElement, FromClause, cast, func, select, type_coerce
+from sqlalchemy import JSON, FromClause, cast, func, select, type_coerce
 
 from lapwise.store import schema
 from lapwise.store.database import Database
-from lapwise.store.search.experiments import labels_of
-from lapwise.store.search.runs import KINDS
+from lapwise.store.search.named import KINDS, labels_of, params_of, rows_named
 from lapwise.store.search.subject import Attribute, Named, Subject
 
 __all__ = ["logged_subject"]
 
 _STATUS = "logged_model_"
-_KINDS = {name: kind for name, kind in KINDS.items() if name != "run"}
 
 
 def logged_subject(database: Database) -> Subject:
@@ -51,27 +49,16 @@ def logged_subject(database: Database) -> Subject:
                 table=schema.logged_metric,
                 owner="model",
                 key=columns.id,
-                where=_named,
+                where=rows_named,
                 number="value",
                 nan=True,
                 last=_last(),
             ),
-            "params": Named(
-                table=schema.logged_param,
-                owner="model",
-                key=columns.id,
-                where=_named,
-                text="text",
-                number="number",
-            ),
+            "params": params_of(schema.logged_param, "model", columns.id),
             "tags": labels_of("logged", columns.id),
         },
-        kinds=_KINDS,
+        kinds=KINDS,
     )
-
-
-def _named(rows: FromClause, name: str) -> ColumnElement[bool]:
-    return rows.c.name == name
 
 
 def _last() -> FromClause:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from lapwise.store import schema
-from lapwise.store.search.experiments import labels_of
-from lapwise.store.search.runs import KINDS
+from lapwise.store.search.named import KINDS, labels_of
 from lapwise.store.search.subject import Attribute, Subject
 
 __all__ = ["model_subject", "version_subject"]

@@ -28,12 +28,15 @@ from sqlalchemy.types import TypeEngine
 
 from lapwise.core.errors import DeclarationError
 from lapwise.store.search.compile import Compiler, binary
+from lapwise.store.search.deadline import SECONDS, hurried
 from lapwise.store.search.parse import parse_filter, parse_order, unreadable
 from lapwise.store.search.subject import Attribute, Subject
 
-__all__ = ["Asked", "fetch"]
+__all__ = ["MOST_NAMES", "Asked", "check_few", "fetch"]
 
 MOST_ROWS = 50_000
+MOST_NAMES = 10_000
+"""Names that a search may be asked about at once: experiments, or columns."""
 _MOST_ORDERS = 10
 _Value = str | int | float | None
 
@@ -108,11 +111,24 @@ def fetch(
     for part in _parts(subject.table, joins, sorts, values):
         some = query.select_from(part.source).where(*part.where)
         some = some.order_by(*map(_ordered, part.sorts)).limit(asked.limit + 1 - len(rows))
-        rows += connection.execute(some)
+        with hurried(connection, SECONDS):
+            rows += connection.execute(some)
         if len(rows) > asked.limit:
             rows = rows[: asked.limit]
             return rows, _token(mark, rows[-1][len(columns) :])
     return rows, ""
+
+
+def check_few(names: Sequence[str] | None, what: str) -> None:
+    """Refuse more names than a search can be asked about at once.
+
+    Raises:
+        DeclarationError: there are too many.
+    """
+    if names is not None and len(names) > MOST_NAMES:
+        raise DeclarationError(
+            f"a search names too many {what}", value=len(names), expected=f"at most {MOST_NAMES}"
+        )
 
 
 def _sorts(subject: Subject, asked: Asked, *, sqlite: bool) -> tuple[list[_Join], list[_Sort]]:
@@ -232,19 +248,18 @@ def _opened(token: str, mark: bytes, sorts: Sequence[_Sort]) -> Sequence[_Value]
         raise _not_next(token, "what a page calls next") from None
     if seen != mark:
         raise _not_next(token, "the token of a page of this very search")
-    fits = len(values) == len(sorts) and all(
-        (value is None and sort.nullable) or isinstance(value, int | float if sort.numeric else str)
-        for sort, value in zip(sorts, values, strict=True)
-    )
-    if not fits:
+    if len(values) != len(sorts) or not all(map(_fits, values, sorts)):
         raise _not_next(token, "the token of a page of this very search")
     return values
 
 
 def _fits(value: _Value, sort: _Sort) -> bool:
+    """Say whether a row can have a value to be sorted by, and the database take it."""
+    if value is None:
+        return sort.nullable
     if isinstance(value, str):
         return not sort.numeric and "\0" not in value
-    return sort.numeric and (isinstance(value, float) or (value is not None and abs(value) < 2**63))
+    return sort.numeric and (isinstance(value, float) or abs(value) < 2**63)
 
 
 def _not_next(token: str, expected: str) -> DeclarationError:

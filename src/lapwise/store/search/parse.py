@@ -32,7 +32,6 @@ LONGEST = 10_000
 """Characters of a filter."""
 MOST_TERMS = 100
 _DEEPEST = 50
-_MOST_ORDERS = 10
 
 _ESCAPED = re.compile(r"\\(['\"`\\])|''|\"\"", re.DOTALL)
 _SIGNS = {"==": "=", "<>": "!="}

@@ -7,22 +7,20 @@ from sqlalchemy import ColumnElement, FromClause, select, true
 from lapwise.store import schema
 from lapwise.store.database import Database
 from lapwise.store.liveness import status_of
+from lapwise.store.search.named import KINDS, params_of, rows_named
 from lapwise.store.search.subject import Attribute, Named, Subject
 
-__all__ = ["KINDS", "metric_rows", "run_subject"]
+__all__ = ["run_subject"]
 
-KINDS = {
-    "attr": "attributes",
-    "attribute": "attributes",
-    "metric": "metrics",
-    "param": "params",
-    "parameter": "params",
-    "parameters": "params",
-    "run": "attributes",
-    "tag": "tags",
-    "datasets": "dataset",
+# What MLflow's clients keep in tags and search for there, and a Lapwise run in columns. A tag that the
+# run has comes before them, in filters as where it is shown.
+_TAGGED = {
+    "lapwise.lap": "lap",
+    "mlflow.parentRunId": "parent",
+    "mlflow.runName": "name",
+    "mlflow.source.git.commit": "code",
+    "mlflow.user": "user",
 }
-"""Other names of kinds, as MLflow's filters have them."""
 
 # An MLflow client is told that a crashed run failed, so in its spelling that is what failed means.
 _STATUS = {"FAILED": ("failed", "crashed")}
@@ -63,12 +61,19 @@ def run_subject(database: Database) -> Subject:
                 table=schema.metric_latest,
                 owner="run",
                 key=run.number,
-                where=metric_rows,
+                where=_metric_rows,
                 number="value",
                 nan=True,
             ),
-            "params": _beside(schema.param, text="text", number="number"),
-            "tags": _beside(schema.tag, text="value"),
+            "params": params_of(schema.param, "run", run.number),
+            "tags": Named(
+                table=schema.tag,
+                owner="run",
+                key=run.number,
+                where=rows_named,
+                text="value",
+                otherwise={name: run[column] for name, column in _TAGGED.items()},
+            ),
             "dataset": Named(
                 table=schema.run_input,
                 owner="run",
@@ -77,28 +82,17 @@ def run_subject(database: Database) -> Subject:
                 fields=("name", "digest", "context"),
             ),
         },
-        kinds=KINDS,
+        kinds={**KINDS, "run": "attributes"},
         refused={
             "artifact_uri": "another attribute: artifacts are kept by content, and have no address",
         },
     )
 
 
-def metric_rows(table: FromClause, name: str) -> ColumnElement[bool]:
+def _metric_rows(table: FromClause, name: str) -> ColumnElement[bool]:
     """Return which rows of a table with ``key`` are of the metric of a name."""
     key = schema.metric_key.c
     return table.c.key == select(key.id).where(key.name == name).scalar_subquery()
-
-
-def _beside(table: FromClause, *, text: str, number: str | None = None) -> Named:
-    return Named(
-        table=table,
-        owner="run",
-        key=schema.run.c.number,
-        where=lambda rows, name: rows.c.name == name,
-        text=text,
-        number=number,
-    )
 
 
 def _status(text: str) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ class Named:
         nan: NULL in ``number`` is NaN, and text is no value at all.
         last: where they are of which each row has one of a name, to sort by; ``table`` when None.
         fields: the only names there are, each a column to compare as text; many rows may have it.
+        otherwise: by name, the subject's own column whose text is the value of those that have no row
+            of the name; NULL and empty text are none.
     """
 
     table: FromClause
@@ -58,6 +60,7 @@ class Named:
     nan: bool = False
     last: FromClause | None = None
     fields: tuple[str, ...] = ()
+    otherwise: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +75,7 @@ class Subject:
         named: by kind, as ``metrics``.
         kinds: other names of kinds, as ``metric``; of ``attributes`` too.
         refused: lower-case attribute that cannot be searched for: why, as what is expected.
-        newest: what stands in for an order that is not given, each with whether it descends; not NULL.
+        descending: whether the largest key comes first.
     """
 
     noun: str

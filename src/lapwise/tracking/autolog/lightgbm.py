@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from lapwise.tracking.autolog.boosting import Trained, observe, replace_function
 from lapwise.tracking.autolog.patches import Patches
 from lapwise.tracking.autolog.recording import Recording
-from lapwise.tracking.autolog.trained import Trained, observe, replace_function
 
 __all__ = ["MODULE", "patch"]
 
@@ -34,14 +33,18 @@ def _follow(bound: inspect.BoundArguments, recording: Recording) -> None:
     """Add a callback that logs what was evaluated in each iteration."""
 
     def callback(env: Any) -> None:
-        found = {f"{one[0]}_{one[1]}": float(one[2]) for one in env.evaluation_result_list or ()}
-        if found:
-            recording.metrics(found, env.iteration)
+        recording.describe(functools.partial(_newest, env=env))
 
     named: Any = callback
     named.order = _BEFORE_EARLY_STOPPING
     named.before_iteration = False
     bound.arguments["callbacks"] = [*(bound.arguments.get("callbacks") or ()), callback]
+
+
+def _newest(recording: Recording, *, env: Any) -> None:
+    found = {f"{one[0]}_{one[1]}": float(one[2]) for one in env.evaluation_result_list or ()}
+    if found:
+        recording.metrics(found, env.iteration)
 
 
 def _describe(recording: Recording, booster: Any) -> None:
@@ -64,5 +67,4 @@ def _shape(bound: inspect.BoundArguments) -> tuple[int, ...]:
     return int(data.num_data()), int(data.num_feature())
 
 
-_ROWS: Callable[[inspect.BoundArguments], tuple[int, ...]] = _shape
-_LIGHTGBM = Trained(library="lightgbm", follow=_follow, describe=_describe, shape=_ROWS)
+_LIGHTGBM = Trained(library="lightgbm", follow=_follow, describe=_describe, shape=_shape)

@@ -9,9 +9,9 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from lapwise.core.clock import MachineClock
+from lapwise.tracking.autolog.params import params_of, said
 from lapwise.tracking.autolog.patches import Patches
 from lapwise.tracking.autolog.recording import Recording, begin, inside
-from lapwise.tracking.autolog.wording import params_of, said
 
 __all__ = ["MODULE", "patch"]
 

@@ -8,9 +8,9 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from lapwise.tracking.autolog.boosting import Trained, observe, replace_function
 from lapwise.tracking.autolog.patches import Patches
 from lapwise.tracking.autolog.recording import Recording
-from lapwise.tracking.autolog.trained import Trained, observe, replace_function
 
 __all__ = ["MODULE", "patch"]
 

@@ -24,6 +24,7 @@ def upgrade() -> None:
     _models()
     _logged_models()
     _access()
+    _acts()
     _fill_runs()
     _fill_params()
     _fill_models()
@@ -192,6 +193,13 @@ def _access() -> None:
         sa.Column("answer", sa.Text, nullable=False),
     )
     op.create_index("ix_delivery_due", "delivery", ["webhook", "state", "due", "event"])
+
+
+def _acts() -> None:
+    """Say which request an act was, so that one that is repeated is told from another."""
+    op.add_column("audit", sa.Column("draft", sa.Text))
+    op.create_index("uq_audit_draft", "audit", ["draft"], unique=True)
+    op.add_column("rollout", sa.Column("act", sa.Text))
 
 
 def _fill_runs() -> None:

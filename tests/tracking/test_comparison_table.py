@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lapwise.core.model import Run
+from lapwise.tracking.comparison_table import package_changes, turned
 from lapwise.tracking.model import Comparison, Difference
-from lapwise.tracking.turning import package_changes, turned
 
 
 def comparison(*different: Difference, metric: str = "", runs: int = 2) -> Comparison:

@@ -15,17 +15,17 @@ from typing import IO
 import blake3
 
 from lapwise.core.digest import Digest
-from lapwise.core.errors import NotFoundError
+from lapwise.core.errors import DeclarationError, NotFoundError
 from lapwise.core.ids import new_id
-from lapwise.store.durable import sync, writing
+from lapwise.store.durable import make_folder, sync, writing
 
-__all__ = ["Spool", "Spools"]
+__all__ = ["Staged", "Staging"]
 
 _CHUNK = 4 << 20
 _UPLOAD = re.compile(r"[0-9a-z]{26}")
 
 
-class Spools:
+class Staging:
     """Files that bytes are written to, one after the other or in numbered parts.
 
     Args:
@@ -38,18 +38,18 @@ class Spools:
         self._adopt = adopt
 
     @contextmanager
-    def open(self) -> Iterator[Spool]:
+    def open(self) -> Iterator[Staged]:
         """Open a file to write to; unless it is kept, it is gone when the block ends.
 
         Raises:
             StorageFullError: no room or no permission.
         """
-        path = self._folder / f"spool-{new_id()}"
+        path = self._folder / f"new-{new_id()}"
         with writing(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             try:
                 with path.open("xb", buffering=0) as file:
-                    yield Spool(path, file, self._adopt)
+                    yield Staged(path, file, self._adopt)
             finally:
                 path.unlink(missing_ok=True)
 
@@ -58,24 +58,27 @@ class Spools:
         return new_id()
 
     @contextmanager
-    def part(self, upload: str, number: int) -> Iterator[Spool]:
+    def part(self, upload: str, number: int) -> Iterator[Staged]:
         """Open a part to write to; one that came before is replaced when the block ends well."""
         target = self._part(upload, number)
         path = target.with_name(f"{target.name}-{new_id()}")
         with writing(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             try:
                 with path.open("xb", buffering=0) as file:
-                    yield Spool(path, file, self._adopt)
+                    yield Staged(path, file, self._adopt)
                 path.rename(target)
             finally:
                 path.unlink(missing_ok=True)
 
-    def join(self, upload: str, numbers: Sequence[int]) -> tuple[Digest, int]:
+    def join(
+        self, upload: str, numbers: Sequence[int], *, most: int | None = None
+    ) -> tuple[Digest, int]:
         """Make a blob of an upload's parts, in the order given; return its digest and size.
 
         Raises:
             NotFoundError: a part did not come.
+            DeclarationError: together they have more than ``most`` bytes.
         """
         parts = [self._part(upload, number) for number in numbers]
         missing = [number for number, part in zip(numbers, parts, strict=True) if not part.exists()]
@@ -83,14 +86,17 @@ class Spools:
             raise NotFoundError(
                 "parts of an upload did not come", value=missing[:20], expected="all of them"
             )
-        with self.open() as spool:
+        if most is not None and sum(part.stat().st_size for part in parts) > most:
+            self.drop(upload)
+            raise DeclarationError("a file is too large", expected=f"at most {most} bytes")
+        with self.open() as staged:
             for part in parts:
                 with part.open("rb") as file:
                     while piece := file.read(_CHUNK):
-                        spool.write(piece)
-            digest = spool.keep()
+                        staged.write(piece)
+            digest = staged.keep()
         self.drop(upload)
-        return digest, spool.size
+        return digest, staged.size
 
     def drop(self, upload: str) -> None:
         """Remove the parts of an upload; none is left at that."""
@@ -105,17 +111,25 @@ class Spools:
         return self._folder / f"part-{upload}-{number:05d}"
 
 
-class Spool:
+class Staged:
     """A file that is being written to, by one at a time."""
 
-    def __init__(self, path: Path, file: IO[bytes], adopt: Callable[[Path, Digest], None]) -> None:
-        self.size = 0
+    def __init__(
+        self,
+        path: Path,
+        file: IO[bytes],
+        adopt: Callable[[Path, Digest], None],
+        *,
+        size: int = 0,
+        hasher: blake3.blake3 | None = None,
+    ) -> None:
+        self.size = size
         self._path = path
         self._file = file
         self._adopt = adopt
-        self._hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
+        self._hasher = hasher or blake3.blake3(max_threads=blake3.blake3.AUTO)
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes | memoryview) -> None:
         """Append bytes."""
         rest = memoryview(piece)
         with writing(self._path.parent):

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lapwise.core.clock import MachineClock
+from lapwise.tracking.autolog.params import params_of
 from lapwise.tracking.autolog.patches import Patches
 from lapwise.tracking.autolog.recording import Recording, begin, going_on
-from lapwise.tracking.autolog.wording import params_of
 
 __all__ = ["Trained", "observe", "replace_function"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from lapwise.core.model import Tag
+from lapwise.store.broken_links import broken_links
 from lapwise.store.database import connect
-from lapwise.store.links import broken_links
 from tests.store import making
 from tests.store.conftest import Place
 

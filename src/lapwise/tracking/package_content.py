@@ -16,6 +16,7 @@ import msgspec
 
 from lapwise.core.digest import digest_bytes
 from lapwise.core.ids import new_id
+from lapwise.store.durable import make_folder
 from lapwise.tracking.model import Package
 from lapwise.tracking.packages import installed_packages
 
@@ -83,7 +84,7 @@ def _write(file: Path, content: bytes) -> None:
     """Write the cache whole, or not at all: it is worth nothing but time."""
     partial = file.with_name(f"{new_id()}.part")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         partial.write_bytes(content)
         partial.rename(file)
     except OSError:

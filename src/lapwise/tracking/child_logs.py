@@ -5,29 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
+from lapwise.tracking.wal import Batch, LogReader, add_cut, claimed, read_begin
 
-from lapwise.tracking.wal import Batch, Begin, LogReader, add_cut, claimed
-
-__all__ = ["Carrier", "read_begin"]
+__all__ = ["ChildLogs"]
 
 
-def read_begin(path: Path) -> Begin | None:
-    """Return the first entry of a log, or None when it is gone or of a newer Lapwise."""
-    try:
-        reader = LogReader(path)
-    except FileNotFoundError:
-        return None
-    try:
-        entry = reader.first()
-    except msgspec.ValidationError:
-        return None
-    finally:
-        reader.close()
-    return entry if isinstance(entry, Begin) else None
-
-
-class Carrier:
+class ChildLogs:
     """Reads the logs of a run's forked children and hands on their batches.
 
     Args:
@@ -42,7 +25,7 @@ class Carrier:
         self._deliver = deliver
         self._readers: dict[Path, LogReader | None] = {}
 
-    def carry(self) -> None:
+    def ship(self) -> None:
         """Hand on all there is; the log of a child that is gone is removed after its last batch."""
         for path in sorted(self._folder.glob("*.wal")):
             if path not in self._readers:

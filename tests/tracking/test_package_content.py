@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lapwise.tracking import installed
-from lapwise.tracking.installed import installed_content
+from lapwise.tracking import package_content
 from lapwise.tracking.model import Package
+from lapwise.tracking.package_content import installed_content
 
 FILES = "one/__init__.py,sha256=aaa,3\none/more.py,sha256=bbb,4\n"
 
@@ -21,7 +21,7 @@ def place(folder: Path, record: str) -> Path:
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> "list[Package]":
     packages: list[Package] = []
-    monkeypatch.setattr(installed, "installed_packages", lambda: packages)
+    monkeypatch.setattr(package_content, "installed_packages", lambda: packages)
     return packages
 
 
@@ -51,13 +51,13 @@ def test_a_list_is_read_again_only_when_it_changed(
 ) -> None:
     """The cache outlives the process, and a damaged one is no harm."""
     read: list[str] = []
-    reading = installed._read
+    reading = package_content._read
 
     def counted(where: str, listed: str) -> tuple[str, bool]:
         read.append(listed)
         return reading(where, listed)
 
-    monkeypatch.setattr(installed, "_read", counted)
+    monkeypatch.setattr(package_content, "_read", counted)
     here = place(tmp_path / "here", FILES)
     first = content(found, here, tmp_path)
     assert content(found, here, tmp_path) == first
