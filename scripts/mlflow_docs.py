@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from lapwise.server.mlflow.listing import REASONS, SERVED, listed
+from lapwise.server.mlflow.coverage import REASONS, SERVED, listed
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "mlflow.md"
 BEGIN, END = "<!-- from here written by `make docs` -->\n", "<!-- to here -->\n"

@@ -34,6 +34,11 @@ def watch() -> subprocess.Popen[bytes]:
     )
 
 
+def mark() -> dict[str, str]:
+    """Return what a process must have in its environment that is given one of its own."""
+    return {MARK: os.environ[MARK]} if MARK in os.environ else {}
+
+
 def folder() -> Path:
     """Make a folder with a short path that goes when the tests are gone."""
     # Not where TMPDIR says: the path of a socket may have about 100 characters.

@@ -8,15 +8,11 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -26,6 +22,8 @@ from lapwise.store.mlflow_tables import _KNOWN
 from lapwise.store.model import Store
 from lapwise.store.open import open_database, open_store
 from peers.environment import environment
+from tests import orphans
+from tests.mlflow.theirs import their_server
 from tests.store import servers
 
 pytestmark = pytest.mark.prove
@@ -52,6 +50,7 @@ FEWER = {**EXPECTED, "metric points": FEW + 6}
 
 def fill(folder: Path, uri: str, points: int = POINTS) -> None:
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    env |= orphans.mark()
     command = [str(environment("mlflow")), str(PAST), str(folder), uri, str(points)]
     done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -203,7 +202,7 @@ def move_tables(there: str, here: str) -> None:
 def test_from_a_real_server(tmp_path: Path, sqlite_store: Store) -> None:
     folder = tmp_path / "server"
     folder.mkdir()
-    with mlflow_server(folder) as url:
+    with their_server(folder) as url:
         fill(folder, url, FEW)
         for _ in range(2):
             source = open_source(url)
@@ -223,43 +222,3 @@ def test_a_disk_that_lacks_an_artifact_is_told(
     source.close()
     assert not found.complete
     assert any("--artifacts" in one for one in found.problems)
-
-
-@contextmanager
-def mlflow_server(folder: Path) -> Iterator[str]:
-    """Run MLflow's own server on a free port, artifacts through it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        str(environment("mlflow")),
-        "-m",
-        "mlflow",
-        "server",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-    ]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/m.db",
-        "--artifacts-destination",
-        f"{folder}/a",
-    ]
-    env = {"PATH": f"{environment('mlflow').parent}:{os.environ['PATH']}", "HOME": str(folder)}
-    env["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    log = (folder / "log").open("w")
-    with subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log) as process:
-        try:
-            for _ in range(600):
-                assert process.poll() is None, (folder / "log").read_text()
-                try:
-                    if httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200:
-                        break
-                except httpx.TransportError:
-                    time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            log.close()

@@ -78,6 +78,8 @@ def test_second_lap(world: World) -> None:
     assert ran(line) == set()
     with world.workshop() as opened:
         first = opened.store.laps.get("1")
+        told = opened.store.events.list(kind="lap.ended")
+        assert all(msgspec.json.decode(one.body)["data"]["seconds"] > 0 for one in told)
         assert line.version == first.version
         assert (line.verdicts, line.metrics, line.state) == (
             first.verdicts,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from peers.environment import environment
+from tests import orphans
 
 ROOT = Path(__file__).parents[2]
 LAPWISE = str(Path(sys.executable).with_name("lapwise"))
@@ -83,6 +84,7 @@ def client_of(url: str, folder: Path, **settings: str) -> Iterator[Client]:
         "MPLBACKEND": "agg",
         "OMP_NUM_THREADS": "1",
         "NO_PROXY": "127.0.0.1",
+        **orphans.mark(),
         **settings,
     }
     command = [str(environment("mlflow")), str(DRIVER)]

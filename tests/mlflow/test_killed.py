@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import socket
 import threading
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from lapwise.store.model import Store
 from lapwise.store.open import open_store
 from tests.mlflow.driving import client_of, server_of
+from tests.ports import fixed_port
 
 pytestmark = pytest.mark.prove
 
@@ -39,8 +39,7 @@ def test_what_the_client_sent_is_there_once_however_often_the_server_died(
 
     shutil.copy(sqlite_template, tmp_path / "lapwise.db")
     store, blobs = f"sqlite:///{tmp_path}/lapwise.db", f"{tmp_path}/blobs"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(fixed_port())
     dice = random.Random(7)
     settings = {"MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "10"}
     with client_of(f"http://127.0.0.1:{port}", tmp_path, **settings) as client:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 
-from peers.environment import environment
 from tests.mlflow.driving import Server
+from tests.mlflow.theirs import their_server
 
 pytestmark = pytest.mark.prove
 
@@ -167,35 +163,8 @@ CALLS: list[tuple[str, str, Any]] = [
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of MLflow's own server."""
-    folder = tmp_path_factory.mktemp("theirs")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    python = environment("mlflow")
-    command = [str(python), "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/m.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    env = {
-        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(folder),
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            command, env=env, cwd=folder, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            for _ in range(1200):
-                with suppress(httpx.HTTPError):
-                    if httpx.get(url + "/health").status_code == 200:
-                        break
-                assert process.poll() is None, (folder / "log").read_text()
-                time.sleep(0.1)
-            yield url
-        finally:
-            os.killpg(process.pid, 15)  # its workers are processes of their own
-            process.wait(30)
+    with their_server(tmp_path_factory.mktemp("theirs")) as url:
+        yield url
 
 
 def test_our_server_answers_as_theirs_does(theirs: str, server: Server) -> None:

@@ -259,7 +259,8 @@ def test_files_go_in_and_come_out_as_downloads(wire: httpx.Client, calls: Wire) 
     answer = wire.get(at)
     assert answer.content == content
     assert answer.headers["content-type"] == "application/octet-stream"
-    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''in%20dex.html"
+    said = answer.headers["content-disposition"]
+    assert said == "attachment; filename=\"in_dex.html\"; filename*=UTF-8''in%20dex.html"
     assert answer.headers["x-content-type-options"] == "nosniff"
     listing = wire.get(FILES, params={"path": f"0/{run}/artifacts"}).json()
     assert listing == {"files": [{"path": "site", "is_dir": True}]}

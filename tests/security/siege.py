@@ -30,7 +30,7 @@ class Siege:
     folder: Path
     mine: Kept
     others: Kept
-    tokens: Mapping[tuple[str, str], str]
+    tokens: Mapping[tuple[Role, str], str]
 
     def bearing(self, role: Role = "contributor", product: str = MINE) -> dict[str, str]:
         """Return the header of somebody with one role."""

@@ -95,4 +95,6 @@ def test_a_token_opens_what_it_opens(away: Away) -> None:
     assert "churn" not in seen.stdout
     refused = away.lapwise("runs", token="lw_nonsense")
     assert refused.returncode != 0
-    assert "token is needed" in refused.stdout + refused.stderr
+    assert "the token opens nothing on this server" in refused.stdout + refused.stderr
+    silent = away.lapwise("runs", token="")
+    assert "in LAPWISE_TOKEN, the secret" in silent.stdout + silent.stderr

@@ -68,7 +68,7 @@ def sent(scope: MutableMapping[str, Any]) -> list[str]:
 
         return app
 
-    front = Front(application("inference"), application("pages"))
+    front: Any = Front(application("inference"), application("pages"))
     asyncio.run(front(scope, None, None))
     return came
 

@@ -47,7 +47,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             assert process.stdout is not None
             yield int(process.stdout.readline())
         finally:
-            process.terminate()
+            process.kill()
 
 
 @contextmanager

@@ -34,6 +34,7 @@ PAGES = {
     f"/runs/{WIDE}": ("fold 1", 2),
     f"/runs/{WIDE}?find=layer.0004&at=0": ("layer.00042", 1),
     "/compare?runs=1,2,3": ("What differs", 1),
+    "/compare?runs=1,2,3&system=true": ("What differs", 1),
     f"/compare?runs={MANY}": ("explains most of auc", 1),
     "/compare?runs=1&runs=2": ("polars 2.1 → 2.2", 1),
 }
@@ -196,3 +197,21 @@ def test_what_cannot_be_is_a_page_that_says_so(sweep: str, path: str, status: in
     found = httpx.get(sweep + path)
     assert found.status_code == status
     assert "<h1>" in found.text
+
+
+@pytest.mark.parametrize(
+    ("printed", "ours"),
+    [
+        ("#/experiments/1/runs/4", "/runs/4"),
+        ("#/experiments/1", "/runs?experiment=1"),
+        ("#/models/churn/versions/3", "/models/churn/versions/3"),
+        ("#/models/a%20b", "/models/a%20b"),
+        ("#/experiments", "/runs"),
+        ("#content", "/#content"),
+    ],
+)
+def test_addresses_that_mlflow_prints_arrive(
+    page: Page, sweep: str, printed: str, ours: str
+) -> None:
+    page.goto(f"{sweep}/{printed}")
+    page.wait_for_url(f"{sweep}{ours}")

@@ -18,7 +18,7 @@ from lapwise.core.errors import AccessError
 from lapwise.server.access import Turnstile
 from lapwise.server.access.sessions import Sessions
 from lapwise.server.app import create_routes
-from lapwise.server.mlflow.listing import refusals
+from lapwise.server.mlflow.coverage import refusals
 from lapwise.server.shelf import Shelf
 from lapwise.store.model import Store
 from lapwise.store.open import open_store

@@ -150,7 +150,6 @@ MLFLOW: dict[str, Visit] = {
     "PUT /2.0/mlflow-artifacts/mpu/part/{key:path}": Visit("store"),
     "POST /2.0/mlflow-artifacts/mpu/complete/{key:path}": Visit("store"),
     "POST /2.0/mlflow-artifacts/mpu/abort/{key:path}": Visit("store"),
-    "GET /2.0/mlflow-artifacts/presigned/{key:path}": REFUSED,
     "GET /3.0/mlflow/server-info": ANY,
     "GET /2.0/mlflow/artifacts/list": see(_RUN),
     "POST /2.0/mlflow/experiments/create": write(lambda k: {"name": f"{k.name}-new"}),

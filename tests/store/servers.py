@@ -6,7 +6,6 @@ import atexit
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import orphans
+from tests.ports import fixed_port
 
 BUCKET = "lapwise"
 
@@ -102,9 +102,7 @@ def drop_database(url: str, name: str) -> None:
 @contextmanager
 def s3() -> Iterator[Callable[[], str]]:
     """Start an S3 server; yield what waits for it, makes a bucket and returns its endpoint."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = fixed_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,

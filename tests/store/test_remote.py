@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from lapwise.core.errors import (
 from lapwise.core.model import Metric, Tag
 from lapwise.store.model import Store
 from lapwise.store.remote import open_remote
+from tests.ports import fixed_port
 from tests.store import making
 from tests.store.behind import Behind
 from tests.store.conftest import Place
@@ -161,8 +161,7 @@ def test_a_file_that_is_not_what_is_said_is_refused(remote: Store, tmp_path: Pat
 
 def test_a_server_that_stays_away_is_an_error() -> None:
     """After a while; it says where the server should be."""
-    with socket.create_server(("127.0.0.1", 0)) as place:
-        port = place.getsockname()[1]
+    port = fixed_port()
     started = time.monotonic()
     with (
         open_remote(f"http://127.0.0.1:{port}", patience=0.5) as store,

@@ -114,6 +114,21 @@ def test_runs_of_one_place_differ_in_nothing(store: Store, root: Path) -> None:
     assert difference == Difference(kind="param", name="lr", values=(0.1, 0.2))
 
 
+def test_what_the_machine_did_is_counted_unless_it_is_asked_for(store: Store) -> None:
+    for name, value in (("r1", 1.0), ("r2", 2.0)):
+        add(store, name, None)
+        busy = [Metric(name=f"system/{part}", value=value) for part in ("cpu", "memory")]
+        store.runs.log(name, metrics=[*busy, Metric(name="loss", value=value)])
+    found = compare(store, ["r1", "r2"])
+    assert [one.name for one in found.different] == ["loss"]
+    assert found.folded == 2
+    whole = compare(store, ["r1", "r2"], system=True)
+    assert [one.name for one in whole.different] == ["loss", "system/cpu", "system/memory"]
+    assert whole.folded == 0
+    ranked = compare(store, ["r1", "r2"], metric="system/cpu")
+    assert [one.name for one in ranked.different] == ["system/cpu", "loss"]
+
+
 def test_what_cannot_be_compared_is_said(store: Store) -> None:
     """No run, and a run that is not there, are clear errors."""
     with pytest.raises(TrackingError, match="nothing to compare"):

@@ -5,7 +5,6 @@
 
 import os
 import random
-import socket
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from lapwise.store.model import Store
 from lapwise.store.open import open_store
 from lapwise.tracking.recovery import recover
 from lapwise.tracking.start import start_run
+from tests.ports import fixed_port
 from tests.tracking.kills import Server, check, killing, open_place, start
 
 KILLS = int(os.environ.get("LAPWISE_KILLS", "120"))
@@ -26,13 +26,6 @@ def place(folder: Path) -> Path:
     root = folder / "project"
     root.mkdir()
     return root
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def rounds(url: str, folder: Path, root: Path, kills: int, seed: int) -> int:
@@ -68,7 +61,7 @@ def test_clients_of_a_file_are_killed(tmp_path: Path) -> None:
 def test_clients_of_a_server_that_is_killed_are_killed(tmp_path: Path) -> None:
     """Random kills of clients, while their server is killed again and again."""
     root = place(tmp_path)
-    server = Server(tmp_path, free_port())
+    server = Server(tmp_path, fixed_port())
     try:
         server.wait()
         with killing(server, 0.2, 2.0):
@@ -85,7 +78,7 @@ def test_clients_of_a_server_that_is_killed_are_killed(tmp_path: Path) -> None:
 def test_a_run_outlives_the_deaths_of_its_server(tmp_path: Path) -> None:
     """One run logs numbers and files all the while; at its end all is there, once."""
     root = place(tmp_path)
-    server = Server(tmp_path, free_port())
+    server = Server(tmp_path, fixed_port())
     try:
         server.wait()
         with open_place(server.url, tmp_path) as far, killing(server, 0.5, 2.0):

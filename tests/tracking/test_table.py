@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,4 +121,35 @@ def test_rows_of_real_runs(store: Store, root: Path) -> None:
         "1m",
         "0.7",
         "0.2",
+    )
+
+
+def test_parts_of_a_run_are_marked_and_their_whole_is_named(store: Store, root: Path) -> None:
+    """Also where the whole is not in the list."""
+    with start_run("e", store=store, root=root) as run, run.child("fold 1") as part:
+        pass
+    found = rows(store, [part.record])
+    assert [(row.parent, row.part_of) for row in found] == [(run.id, run.number)]
+    columns = Columns(metrics=(), params=())
+    assert headers(found, columns)[:3] == ("run", "name", "status")
+    assert cells(found, columns)[0][:3] == ("└ 002", "fold 1", "running")
+
+
+def test_names_and_experiments_give_way_to_what_was_measured() -> None:
+    """Where several experiments are listed each row says its own, if there is room."""
+    two = [row(1, {"auc": 0.7, "f1": 0.6}), row(2, {"auc": 0.8, "f1": 0.5})]
+    listed = [
+        msgspec.structs.replace(one, name=f"name {one.number}", experiment=f"e{one.number}")
+        for one in two
+    ]
+    shown = headers(listed, choose_columns(listed, 80))
+    assert shown == ("run", "name", "experiment", "status", "age", "auc", "f1", "data", "code")
+    assert "name" not in headers(listed, choose_columns(listed, 60))
+    assert headers(listed, choose_columns(listed, 41)) == (
+        "run",
+        "status",
+        "age",
+        "auc",
+        "data",
+        "code",
     )

@@ -21,6 +21,7 @@ __all__ = ["compare", "runs"]
 
 _BESIDE = 6
 _HIDDEN = 12
+_OWN = ("name", "experiment")
 _STATUS = {
     "running": "cyan",
     "finished": "green",
@@ -65,7 +66,7 @@ def runs(
 
     Example: lapwise runs flight-delay "metrics.auc > 0.7 AND NOT tags.owner LIKE 'a%'" -n 5
 
-    Example: lapwise runs --order "metrics.auc DESC" --columns metrics.auc,params.lr
+    Example: lapwise runs --order "metrics.auc DESC" --columns name,metrics.auc,params.lr
     """
     from lapwise.tracking import find_runs
 
@@ -81,7 +82,7 @@ def runs(
             " AND ".join(filters),
             experiments=(experiment,) if experiment else (),
             order=order or (),
-            columns=asked or None,
+            columns=[one for one in asked if one not in _OWN] if asked else None,
             archived=archived,
             limit=limit,
             after=after,
@@ -116,7 +117,11 @@ def _show_runs(found: FoundRuns, asked: Sequence[str]) -> None:
     from lapwise.tracking import Columns, cells, choose_columns, headers
 
     columns = (
-        Columns(metrics=_named(asked, "metrics"), params=_named(asked, "params"))
+        Columns(
+            metrics=_named(asked, "metrics"),
+            params=_named(asked, "params"),
+            beside=tuple(one for one in _OWN if one in asked),
+        )
         if asked
         else choose_columns(found, width=console().width)
     )

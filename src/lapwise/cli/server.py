@@ -60,6 +60,7 @@ def server(
     Example: lapwise server --host 0.0.0.0 --port 5000
     """
     from lapwise.loop.project import find_project
+    from lapwise.server.limits import Limits
     from lapwise.server.listening import Tls
     from lapwise.server.service import Service, run_service
 
@@ -75,7 +76,7 @@ def server(
         hosts=tuple(allow_host or ()),
         webhook_hosts=tuple(allow_webhook_host or ()),
         tls=tls,
-        artifact=_size(max_artifact),
+        limits=Limits(artifact=_size(max_artifact)),
     )
 
     def announce(at: str, number: int) -> None:
@@ -100,5 +101,10 @@ def _size(text: str) -> int:
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None or int(found[1]) == 0:
-        raise DeclarationError("not a size", value=text, expected="such as 500MiB or 50GiB")
+        raise DeclarationError(
+            "not a size",
+            value=text,
+            expected="such as 500MiB or 50GiB",
+            fix="lapwise server --max-artifact 50GiB",
+        )
     return int(found[1]) * _UNITS[found[2] or "B"]

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from lapwise.cli.app import app
-from lapwise.cli.options import AsJson
+from lapwise.cli.options import AsJson, workshop
 from lapwise.cli.render import age, print_json, show, table, when
 from lapwise.core.access import ROLES, Grant, Token
 from lapwise.core.clock import MachineClock
 from lapwise.core.duration import parse_duration
 from lapwise.core.errors import DeclarationError
 from lapwise.core.ids import new_id
-
-if TYPE_CHECKING:
-    from lapwise.store.model import Store
 
 __all__ = ["create", "list_tokens", "revoke", "token"]
 
@@ -52,13 +46,12 @@ def create(
 
     Example: lapwise token create anna --role contributor --product flight-delay --expires 90d
     """
-    from lapwise.loop.bootstrap import who
     from lapwise.server.access.secret import hash_secret, new_secret
 
     made = _token(name, role, product or ["*"], expires)
     secret = new_secret()
-    with _store() as store:
-        kept = store.tokens.add(made, hash_secret(secret), who())
+    with workshop(make=True) as opened:
+        kept = opened.store.tokens.add(made, hash_secret(secret), opened.actor)
     if json:
         print_json({"id": kept.id, "name": kept.name, "secret": secret, "expires": kept.expires})
         return
@@ -75,10 +68,13 @@ def list_tokens(json: AsJson = False) -> None:
 
     Example: lapwise token list
     """
-    with _store() as store:
-        found = store.tokens.list()
+    with workshop() as opened:
+        found = opened.store.tokens.list()
     if json:
         print_json(found)
+        return
+    if not found:
+        show("no tokens; `lapwise token create NAME --role admin` makes one")
         return
     now = MachineClock().timestamp()
     rows = [
@@ -104,21 +100,9 @@ def revoke(
 
     Example: lapwise token revoke 01m9k2v7w8x9y0z1a2b3c4d5e6
     """
-    from lapwise.loop.bootstrap import who
-
-    with _store() as store:
-        gone = store.tokens.revoke(id, MachineClock().timestamp(), who())
+    with workshop() as opened:
+        gone = opened.store.tokens.revoke(id, opened.machine.timestamp(), opened.actor)
     show(f"the token of {escape(gone.name)} opens nothing any more")
-
-
-@contextmanager
-def _store() -> Iterator[Store]:
-    from lapwise.loop.project import find_project
-    from lapwise.store.open import open_store
-
-    project = find_project(Path.cwd())
-    with open_store(project.store, project.blobs) as store:
-        yield store
 
 
 def _token(name: str, role: str, products: list[str], expires: str) -> Token:

@@ -9,6 +9,7 @@ import msgspec
 from lapwise.core.model import Metric, Param, Record, Run, Tag
 
 __all__ = [
+    "LOGGED_MODEL",
     "Experiment",
     "LoggedMetric",
     "LoggedModel",
@@ -20,6 +21,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+LOGGED_MODEL = "mlflow.logged-model"
+"""The ``kind`` of a run's input that is a logged model; its name is the model's id."""
 
 LoggedStatus: TypeAlias = Literal["pending", "ready", "failed"]
 

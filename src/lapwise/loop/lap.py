@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,7 @@ def lap(
                 started=clock.timestamp(),
                 page=declaration_digest(workshop, loop),
             ),
+            lambda: clock.monotonic() - started,
         )
         try:
             _go_round(workshop, loop, ledger, accept=accept)
@@ -84,10 +86,9 @@ def lap(
                     # Stopped from outside, it says nothing about the lap: whoever was due still is.
                     state="failed" if isinstance(error, Exception) else "died",
                     error=_reason(error),
-                    seconds=clock.monotonic() - started,
                 )
             raise
-        ledger.write(seconds=clock.monotonic() - started)
+        ledger.write()
         return ledger.line
 
 
@@ -105,14 +106,15 @@ def _reason(error: BaseException) -> str:
 
 
 class _Ledger:
-    """One line of the ledger, kept in the store at each change."""
+    """One line of the ledger, kept in the store at each change with how long it took until then."""
 
-    def __init__(self, store: Store, line: Lap) -> None:
+    def __init__(self, store: Store, line: Lap, seconds: Callable[[], float]) -> None:
         self._store = store
+        self._seconds = seconds
         self.line = store.laps.create(line)
 
     def write(self, **changes: Any) -> None:
-        self.line = msgspec.structs.replace(self.line, **changes)
+        self.line = msgspec.structs.replace(self.line, seconds=self._seconds(), **changes)
         self._store.laps.update(self.line)
 
     def note(self, step: LapStep) -> None:

@@ -15,14 +15,14 @@ from lapwise.core.digest import Digest, digest_value
 from lapwise.core.errors import ConflictError, ModelError
 from lapwise.core.ids import new_id
 from lapwise.core.model import Artifact, Capture, Lineage, ModelVersion, Param, Signature, Stage
-from lapwise.registry.mlmodel import MLMODEL, read_signature
+from lapwise.registry.mlmodel import LARGEST, MLMODEL, read_signature
 from lapwise.registry.registration import REGISTER, named, seal
 from lapwise.store.model import AuditDraft
 
 if TYPE_CHECKING:
     from lapwise.store.model import Store
 
-__all__ = ["DELETED", "KEPT", "check_served", "keep"]
+__all__ = ["DELETED", "HIDDEN", "KEPT", "RUN_LINK", "check_served", "keep"]
 
 KEPT = "mlflow"
 """The format of versions that are kept and never served."""
@@ -30,9 +30,14 @@ KEPT = "mlflow"
 DELETED = "deleted"
 """The mark of a version that an MLflow client deleted: archived, and shown to no such client."""
 
+HIDDEN = "lapwise."
+"""What the names of labels begin with that are kept for Lapwise, and shown to no client."""
+
+RUN_LINK = HIDDEN + "runLink"
+"""The label of a version that holds the address of a run on another server."""
+
 _PARITY = "kept as an MLflow client registered it; Lapwise never loads or serves it"
 _COMMIT = "mlflow.source.git.commit"
-_LARGEST = 4_000_000
 _TRIES = 100
 
 
@@ -164,7 +169,7 @@ def _digest(files: tuple[Artifact, ...], source: str) -> Digest:
 
 def _signature(store: Store, files: tuple[Artifact, ...]) -> Signature:
     for one in files:
-        if one.name == MLMODEL and one.size <= _LARGEST:
+        if one.name == MLMODEL and one.size <= LARGEST:
             return read_signature(store.blobs.get(one.digest))
     return Signature(inputs=(), outputs=())
 

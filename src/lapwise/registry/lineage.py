@@ -67,7 +67,11 @@ def _run_line(store: Store, reference: str | None) -> TraceLine:
         run: Run = store.runs.get(reference)
     except NotFoundError:
         return TraceLine(what="run", text="its record is gone", identity=reference)
-    shown = [f"{one.name}={one.value:.4g}" for one in store.runs.metrics([run.id])[run.id]]
+    shown = [
+        f"{one.name}={one.value:.4g}"
+        for one in store.runs.metrics([run.id])[run.id]
+        if not one.name.startswith("system/")  # what its machine did is on the run's page
+    ]
     shown += [f"{one.name}={one.value}" for one in store.runs.params([run.id])[run.id]]
     text = "  ".join([label("run", run.number), run.experiment, run.status, *shown])
     return TraceLine(what="run", text=text, identity=run.id)

@@ -14,12 +14,14 @@ import msgspec
 from lapwise.core.errors import ModelError
 from lapwise.core.model import Column, Signature
 
-__all__ = ["MLMODEL", "read_signature"]
+__all__ = ["LARGEST", "MLMODEL", "read_signature"]
 
 MLMODEL = "MLmodel"
 """The name of the file, at the root of a model's files."""
 
-_LARGEST = 4_000_000
+LARGEST = 4_000_000
+"""Bytes of one that is read."""
+
 _WANTED = (("signature", "inputs"), ("signature", "outputs"))
 _EMPTY = Signature(inputs=(), outputs=())
 _TYPES = {
@@ -43,11 +45,11 @@ def read_signature(content: bytes) -> Signature:
     Raises:
         ModelError: the file is too large, or is not what MLflow writes.
     """
-    if len(content) > _LARGEST:
+    if len(content) > LARGEST:
         raise ModelError(
             "an MLmodel file is too large to be one",
             value=len(content),
-            expected=f"{_LARGEST} bytes",
+            expected=f"{LARGEST} bytes",
         )
     try:
         found = dict(_texts(content.decode("utf-8")))

@@ -1,4 +1,4 @@
-"""The control plane over HTTP: a REST API and web pages, for looking only."""
+"""The control plane over HTTP: pages, the REST API, the store itself, and MLflow's API."""
 
 from __future__ import annotations
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any, cast
 
 from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.di import Provide
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException
 from litestar.plugins import PluginProtocol
 from litestar.plugins.core import MsgspecDIPlugin
 
@@ -28,10 +27,10 @@ from lapwise.server.calling import call, handshake
 from lapwise.server.description import API, Description
 from lapwise.server.guard import Guard
 from lapwise.server.limits import Limits
-from lapwise.server.mlflow.failures import failed, is_cut, speaks_mlflow
+from lapwise.server.mlflow.failures import failed, speaks_mlflow
 from lapwise.server.mlflow.routes import MLFLOW
 from lapwise.server.pages import AssetPages, Pages
-from lapwise.server.problem import Problem, UnknownError, problem_of, status_of
+from lapwise.server.problem import UnknownError, explained
 from lapwise.server.rendering import Renderer
 from lapwise.server.run_pages import RunPages
 from lapwise.server.shelf import Shelf
@@ -40,7 +39,6 @@ from lapwise.store.model import Store
 __all__ = ["create_app", "create_routes"]
 
 _LOG = logging.getLogger(__name__)
-_MISSING = re.compile(r"Missing required \w+ parameter '(\w+)' for path")
 
 
 class Health(Record, frozen=True, kw_only=True):
@@ -146,8 +144,8 @@ class _Failures:
         self._renderer = renderer
 
     def __call__(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        status, problem = _explained(error)
-        if status >= 500 and not isinstance(error, LapwiseError) and not is_cut(error):
+        status, problem = explained(error)
+        if status >= 500 and not isinstance(error, LapwiseError):
             _LOG.error("%s failed", request.url.path, exc_info=error)
         headers = error.headers if isinstance(error, HTTPException) else None
         if speaks_mlflow(request.url.path):
@@ -160,41 +158,3 @@ class _Failures:
         return Response(
             page, status_code=status, media_type="text/html; charset=utf-8", headers=headers
         )
-
-
-_CLAUSES = {
-    405: Problem(error="that method is not spoken at this address"),
-    408: Problem(error="the body did not come in time", fix="send it again"),
-    413: Problem(error="the body is too large"),
-    415: Problem(error="a body of that kind is not read here"),
-}
-
-
-def _explained(error: Exception) -> tuple[int, Problem]:
-    """Return the status of an error and what may be told of it."""
-    if isinstance(error, LapwiseError):
-        return status_of(error), problem_of(error)
-    if isinstance(error, ValidationException):
-        missing = _MISSING.match(error.detail)
-        named = [missing[1]] if missing else sorted({str(one["key"]) for one in _details(error)})
-        return 400, Problem(
-            error="a parameter cannot be used: " + ", ".join(named),
-            expected=f"what {API}/openapi.json says",
-        )
-    if isinstance(error, HTTPException) and error.status_code == 404:
-        return 404, Problem(
-            error="there is nothing at this address", expected=f"/ or {API}/openapi.json"
-        )
-    if isinstance(error, HTTPException):
-        unsaid = Problem(error="the request cannot be answered")
-        return error.status_code, _CLAUSES.get(error.status_code, unsaid)
-    if isinstance(error, RecursionError):
-        return 400, Problem(error="what was sent is nested too deeply")
-    return 500, Problem(
-        error="the server failed at this request", fix="look at what it wrote to its log"
-    )
-
-
-def _details(error: ValidationException) -> list[dict[str, Any]]:
-    found = error.extra if isinstance(error.extra, list) else []
-    return [one for one in found if "key" in one]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lapwise.core.model import ModelVersion
     from lapwise.store.model import Store
 
-__all__ = ["find_version", "names", "require", "versions_by_id"]
+__all__ = ["aliases_of", "find_version", "names", "require", "versions_by_id"]
 
 _LOOKED_AT = 1000
 
@@ -20,6 +20,15 @@ def names(store: Store) -> tuple[str, ...]:
     laps = {lap.loop: None for lap in store.laps.list(limit=_LOOKED_AT)}
     models = {version.model: None for version in store.models.list(limit=_LOOKED_AT)}
     return tuple({**laps, **models})
+
+
+def aliases_of(store: Store, model: str) -> dict[int, tuple[str, ...]]:
+    """Return a model's aliases by the number of the version that each names."""
+    found: dict[int, tuple[str, ...]] = {}
+    for label in store.labels.of("alias", [model]).get(model, ()):
+        number = int(label.value)
+        found[number] = (*found.get(number, ()), label.name)
+    return found
 
 
 def find_version(store: Store, model: str, number: int) -> ModelVersion:

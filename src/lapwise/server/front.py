@@ -7,13 +7,13 @@ pages and the REST API. The arguments are those of ``lapwise.loop.worker``, then
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lapwise.server.asgi import AsgiApp, Receive, Scope, Send
 
 __all__ = ["Front", "main"]
-
-AsgiApp: TypeAlias = Callable[..., Awaitable[None]]
 
 _INFERENCE = ("/v2", "/feedback", "/metrics", "/deployment")
 
@@ -30,7 +30,7 @@ class Front:
         self._inference = inference
         self._pages = pages
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "lifespan" or _is_inference(scope["path"]):
             await self._inference(scope, receive, send)

@@ -7,9 +7,12 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from lapwise.server.asgi import AsgiApp, Message, Receive, Scope, Send, header
 from lapwise.server.limits import Limits, declared, is_file, largest_body, measured, too_long
-from lapwise.server.problem import Problem, encode_problem
+from lapwise.server.mlflow.failures import speaks_mlflow, told
+from lapwise.server.problem import Problem
 
 __all__ = ["Guard", "refuse"]
 
@@ -167,7 +170,8 @@ async def refuse(
     scope: Scope, send: Send, status: int, problem: Problem, *more: tuple[bytes, bytes]
 ) -> None:
     """Answer a request with a problem, in the words that its address promises."""
-    body = encode_problem(problem, scope["path"], status)
+    said = told(problem, status) if speaks_mlflow(scope["path"]) else problem
+    body = msgspec.json.encode(said)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

@@ -1,8 +1,10 @@
-"""What went wrong, as JSON for programs: which clause, what was expected, what mends it."""
+"""What went wrong, as whoever asked may read it: which clause, what was expected, what mends it."""
 
 from __future__ import annotations
 
-import msgspec
+import re
+
+from litestar.exceptions import HTTPException, ValidationException
 
 from lapwise.core.errors import (
     AccessError,
@@ -24,7 +26,7 @@ __all__ = [
     "HeldUpError",
     "Problem",
     "UnknownError",
-    "encode_problem",
+    "explained",
     "problem_of",
     "status_of",
 ]
@@ -88,23 +90,41 @@ def status_of(error: LapwiseError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
-# MLflow's clients read these fields, and its codes, at the addresses of its API.
-_MLFLOW = ("/api/2.0/", "/api/3.0/", "/ajax-api/")
-_CODES = {
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    413: "INVALID_PARAMETER_VALUE",
-    429: "REQUEST_LIMIT_EXCEEDED",
-    503: "TEMPORARILY_UNAVAILABLE",
+_MISSING = re.compile(r"Missing required \w+ parameter '(\w+)' for path")
+_DESCRIBED = "/api/v1/openapi.json"
+_CLAUSES = {
+    404: Problem(error="there is nothing at this address", expected=f"/ or {_DESCRIBED}"),
+    405: Problem(error="that method is not spoken at this address"),
+    408: Problem(error="the body did not come in time", fix="send it again"),
+    413: Problem(error="the body is too large"),
+    415: Problem(error="a body of that kind is not read here"),
+    416: Problem(error="what was asked for has no such range"),
 }
+_UNSAID = Problem(error="the request cannot be answered")
+_FAILED = Problem(error="the server failed at this request", fix="look at what it wrote to its log")
 
 
-def encode_problem(problem: Problem, path: str, status: int) -> bytes:
-    """Return a problem as JSON, in the words that an address promises."""
-    if not path.startswith(_MLFLOW):
-        return msgspec.json.encode(problem)
-    said = [problem.error]
-    said += [f"expected: {problem.expected}"] if problem.expected else []
-    said += [f"to mend: {problem.fix}"] if problem.fix else []
-    code = _CODES.get(status, "BAD_REQUEST")
-    return msgspec.json.encode({"error_code": code, "message": "; ".join(said)})
+def explained(error: Exception) -> tuple[int, Problem]:
+    """Return the status of any error and what may be told of it."""
+    if isinstance(error, LapwiseError):
+        return status_of(error), problem_of(error)
+    if isinstance(error, ValidationException):
+        return 400, _unfit(error)
+    if isinstance(error, HTTPException):
+        if "disconnected" in error.detail:  # in the middle of its body; nobody hears this
+            return 400, Problem(error="the body was cut")
+        return error.status_code, _CLAUSES.get(error.status_code, _UNSAID)
+    if isinstance(error, RecursionError):
+        return 400, Problem(error="what was sent is nested too deeply")
+    return 500, _FAILED
+
+
+def _unfit(error: ValidationException) -> Problem:
+    missing = _MISSING.match(error.detail)
+    details = error.extra if isinstance(error.extra, list) else []
+    named = (
+        [missing[1]] if missing else sorted({str(one["key"]) for one in details if "key" in one})
+    )
+    return Problem(
+        error="a parameter cannot be used: " + ", ".join(named), expected=f"what {_DESCRIBED} says"
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lapwise.core.access import allows
 from lapwise.core.clock import MachineClock
 from lapwise.core.errors import AccessError, LapwiseError
+from lapwise.server.limits import Limits
 from lapwise.serving.tokens import is_loopback
 from lapwise.store.remote import refuse_remote
 
@@ -28,7 +29,7 @@ class Service:
     """How a server is to run.
 
     ``hosts`` are names under which it may be asked, ``webhook_hosts`` those that may lead to internal
-    addresses, ``artifact`` the bytes that a file may have; 0 as ``port`` takes any free one.
+    addresses; 0 as ``port`` takes any free one.
     """
 
     host: str = "127.0.0.1"
@@ -37,7 +38,7 @@ class Service:
     hosts: tuple[str, ...] = ()
     webhook_hosts: tuple[str, ...] = ()
     tls: Tls | None = None
-    artifact: int = 0
+    limits: Limits
 
     @property
     def is_open(self) -> bool:
@@ -62,7 +63,6 @@ def run_service(
         LapwiseError: the store, the address or the certificate cannot be used.
     """
     from lapwise.server.app import create_app
-    from lapwise.server.limits import Limits
     from lapwise.server.listening import listen
     from lapwise.serving.run import bind
     from lapwise.store.open import open_store
@@ -70,7 +70,6 @@ def run_service(
     refuse_remote(url)
     if service.tls is not None:
         service.tls.check()
-    limits = Limits(artifact=service.artifact) if service.artifact else Limits()
     with open_store(url, blobs) as store, bind(service.host, service.port) as listener:
         if not service.is_open:
             _require_admin(store)
@@ -79,7 +78,7 @@ def run_service(
             hosts=_names(service),
             numbers=not is_loopback(service.host),
             login=not service.is_open,
-            limits=limits,
+            limits=service.limits,
         )
         messenger = _Messenger(
             store, lambda: open_store(url, blobs), frozenset(service.webhook_hosts)

@@ -156,7 +156,7 @@ class Living(Attachments):
         self._complete = shipper.finish(self._end, AWAY if shipper.failing else PATIENCE)
         if not self._complete:
             _LOG.warning(
-                "%s: the store does not answer; what is not shipped waits on this disk for the "
+                "%s: not all is in the store yet; the rest waits on this disk for the "
                 "next start, or `lapwise sync`",
                 self.label,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from lapwise.store.model import Runs
 from lapwise.tracking.child_logs import ChildLogs
 from lapwise.tracking.deliver import deliver, in_a_line, is_away
 from lapwise.tracking.spool import Spool
-from lapwise.tracking.upload import Uploader, bring_capture, upload
+from lapwise.tracking.upload import Uploader, bring_capture, upload, wait_for
 from lapwise.tracking.wal import (
     BATCH_BYTES,
     ArtifactEntry,
@@ -72,6 +73,21 @@ class Waiting:
     opening: Callable[[], Run] | None = None
 
 
+class _Bell:
+    """Wakes the shipper. Who rings holds no lock: a signal handler waits for the shipper in its stead."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def ring(self) -> None:
+        with contextlib.suppress(RuntimeError):  # it rings already
+            self._lock.release()
+
+    def wait(self, seconds: float) -> None:
+        self._lock.acquire(timeout=seconds)
+
+
 class Shipper:
     """A background thread that reads a log and delivers it, until the log is sealed and empty.
 
@@ -113,8 +129,7 @@ class Shipper:
         self._shipped = 0
         self._moved = self._now()
         self._answer: Run | Exception | None = None
-        self._progress = threading.Condition()
-        self._wake = threading.Event()
+        self._wake = _Bell()
         self._end: End | None = None
         self._abandoned = False
         self._silent = False
@@ -138,9 +153,8 @@ class Shipper:
         Raises:
             Exception: the store's refusal; a store that does not answer is none.
         """
-        with self._progress:
-            self._progress.wait_for(lambda: self._answer is not None, timeout)
-            answer = self._answer
+        wait_for(lambda: self._answer is not None, timeout)
+        answer = self._answer
         if isinstance(answer, Exception):
             if is_away(answer):
                 return None
@@ -154,9 +168,8 @@ class Shipper:
     def flush(self, timeout: float) -> bool:
         """Wait until all that is logged by now is in the store; False when time is up first."""
         target, until = self._writer.size, self._now() + timeout
-        self._wake.set()
-        with self._progress:
-            shipped = self._progress.wait_for(lambda: self._shipped >= target, timeout)
+        self._wake.ring()
+        shipped = wait_for(lambda: self._shipped >= target, timeout)
         return shipped and self._uploader.wait(max(until - self._now(), 0.0))
 
     def finish(self, end: End, patience: float, limit: float | None = None) -> bool:
@@ -174,7 +187,7 @@ class Shipper:
         """
         self._writer.seal(end)
         self._end = end
-        self._wake.set()
+        self._wake.ring()
         begun, said = self._now(), False
         try:
             while self._thread.is_alive():
@@ -199,7 +212,7 @@ class Shipper:
         """Stop after the attempt under way; what is not shipped stays on the disk."""
         self._abandoned = True
         self._uploader.abandon()
-        self._wake.set()
+        self._wake.ring()
 
     def _work(self) -> None:
         """Ship what there is, pause, and again, until the end was shipped or given up."""
@@ -211,7 +224,6 @@ class Shipper:
                     return
             while not self._abandoned:
                 self._wake.wait(PAUSE)
-                self._wake.clear()
                 end = self._end  # read before draining: nothing is written after it was set
                 self._do_chores()
                 if not self._drain(last=end is not None):
@@ -230,9 +242,9 @@ class Shipper:
             record = opening()
         except Exception as error:
             if self._answer is None:
-                self._answered(error)
+                self._answer = error
             raise
-        self._answered(record)
+        self._answer = record
         self._bring(record.capture)
 
     def _bring(self, capture: Capture | None) -> None:
@@ -242,11 +254,6 @@ class Shipper:
         digests = (capture.patch, capture.packages)
         if any(digest is not None and where.spool.has(digest) for digest in digests):
             self._uploader.put(partial(bring_capture, where.blobs, where.spool, capture))
-
-    def _answered(self, answer: Run | Exception) -> None:
-        with self._progress:
-            self._answer = answer
-            self._progress.notify_all()
 
     def _conclude(self, end: End) -> bool:
         """Say how the run ended, once its files are there; False when that is still to come."""
@@ -276,9 +283,7 @@ class Shipper:
             batch = self._reader.next(upto=self._writer.size, rest=last)
             if batch is not None and not self._deliver(self._writer.path.stem, batch):
                 return False
-            with self._progress:
-                self._shipped = self._reader.offset
-                self._progress.notify_all()
+            self._shipped = self._reader.offset
             if batch is None:
                 return True
             self._do_chores()
@@ -339,7 +344,6 @@ class Shipper:
             if self._abandoned:
                 return False
             self._wake.wait(pause)
-            self._wake.clear()
             self._do_chores()
             pause = min(2 * pause, longest if self._end is None else 0.5)
 

@@ -268,7 +268,9 @@ def _mixed(before: Capture | None, now: Capture) -> Capture:
     if before is None:
         before = now
     flags = {*before.flags, "resumed"}
-    if any(getattr(before, name) != getattr(now, name) for name in _CHANGES):
+    # Who says no seed when opening it again goes on with what was seeded.
+    names = [name for name in _CHANGES if name != "seed" or now.seed is not None]
+    if any(getattr(before, name) != getattr(now, name) for name in names):
         flags.add("changed")
     return msgspec.structs.replace(before, flags=tuple(sorted(flags)))
 

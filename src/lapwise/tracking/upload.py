@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from lapwise.core.clock import MachineClock
 from lapwise.core.errors import DeclarationError, NotFoundError
 from lapwise.core.model import Artifact, Capture, Tag
 from lapwise.store.blobs import Blobs
@@ -14,13 +15,17 @@ from lapwise.tracking.deliver import in_a_line
 from lapwise.tracking.spool import Spool
 from lapwise.tracking.wal import ArtifactEntry
 
-__all__ = ["LOST", "Uploader", "bring_capture", "upload"]
+__all__ = ["LOST", "Uploader", "bring_capture", "upload", "wait_for"]
 
 LOST = "lapwise.lost"
 """The tag that says which files a run logged and does not have."""
 
 PAUSES = (0.2, 1.0, 5.0, 15.0)
 """Seconds between attempts while the store does not take a file; the last one is repeated."""
+
+
+LOOK = 0.005
+"""Seconds between two looks at whether something is done."""
 
 
 def upload(
@@ -64,6 +69,22 @@ def bring_capture(blobs: Blobs, spool: Spool, capture: Capture | None) -> list[s
     return []
 
 
+def wait_for(done: Callable[[], bool], timeout: float) -> bool:
+    """Wait until something is done; False when ``timeout`` seconds are up first.
+
+    It looks again and again, and holds no lock: whoever waits here may be interrupted by a signal,
+    whose handler then waits for the very thread that is to do it.
+    """
+    clock = MachineClock()
+    until = clock.monotonic() + timeout
+    while not done():
+        left = until - clock.monotonic()
+        if left <= 0:
+            return False
+        clock.sleep(min(left, LOOK))
+    return True
+
+
 class Uploader:
     """A queue of uploads and the thread that works it off; the thread starts with the first one."""
 
@@ -97,8 +118,7 @@ class Uploader:
 
     def wait(self, timeout: float) -> bool:
         """Wait until all is done; False when time is up first."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.idle, timeout)
+        return wait_for(lambda: self.idle, timeout)
 
     def abandon(self) -> None:
         """Stop after the attempt under way; what is left stays in the spool."""

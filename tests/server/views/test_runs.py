@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lapwise.core.errors import DeclarationError, NotFoundError, TrackingError
+from lapwise.core.model import Metric, Run
 from lapwise.server.views.comparison import comparison_page
 from lapwise.server.views.run import run_page
 from lapwise.server.views.runs import Asked, runs_page
@@ -90,11 +91,48 @@ def test_a_wide_run_is_shown_a_part_at_a_time(store: Store) -> None:
     facts = run_page(store, str(WIDE), find="", at=0, show="")
     assert (len(facts["metrics"]), facts["metric_count"]) == (100, NAMES + 3)
     assert facts["next"]
-    assert [one.number for one in facts["children"]] == [CHILD]
+    assert [run.number for run, _ in facts["children"].rows] == [CHILD]
     assert facts["charts"][0].metric == "loss"
     found = run_page(store, str(WIDE), find="LAYER.0004", at=0, show="")
     assert [one.name for one in found["metrics"]] == [f"layer.0004{n}" for n in range(10)]
     assert run_page(store, str(CHILD), find="", at=0, show="")["parent"] == WIDE
+
+
+def test_parts_of_a_run_are_a_table_of_what_most_of_them_logged(store: Store) -> None:
+    """What the machine did is no column, and the list of runs shows the same parts."""
+    whole = store.runs.get("1")
+    for number, metrics in enumerate(({"auc": 0.7, "system/cpu": 3.0}, {"auc": 0.8, "f1": 0.5})):
+        name = f"part{number}{whole.id}"
+        store.runs.create(
+            Run(
+                id=name,
+                number=0,
+                experiment="parts",
+                status="finished",
+                started=1,
+                archived=False,
+                parent=whole.id,
+            )
+        )
+        store.runs.log(name, metrics=[Metric(name=key, value=metrics[key]) for key in metrics])
+    facts = run_page(store, "1", find="", at=0, show="")
+    parts = facts["children"]
+    assert parts.names == ["auc", "f1"]
+    assert [values for _, values in parts.rows] == [[0.8, 0.5], [0.7, None]]
+    listed = runs_page(store, Asked(experiment="parts"))["lines"]
+    assert [line.row.part_of for line in listed] == [1, 1]
+    for run, _ in parts.rows:
+        store.runs.update(run.id, archived=True)
+
+
+def test_an_experiment_may_be_asked_for_by_its_number(store: Store) -> None:
+    """As addresses that MLflow's clients print do."""
+    number = store.experiments.get("churn").number
+    facts = runs_page(store, Asked(experiment=str(number)))
+    assert facts["asked"].experiment == "churn"
+    assert {line.row.experiment for line in facts["lines"]} == {"churn"}
+    assert runs_page(store, Asked(experiment="0"))["asked"].experiment == "Default"
+    assert runs_page(store, Asked(experiment="nobody"))["lines"] == []
 
 
 def test_a_comparison_page(store: Store) -> None:

@@ -18,7 +18,7 @@ from lapwise.loop.importing.model import ForeignExperiment, ForeignLogged, Impor
 from lapwise.loop.importing.registered import bring_models
 from lapwise.loop.importing.runs import bring_run
 from lapwise.loop.importing.tally import Tally
-from lapwise.store.named import experiment_named
+from lapwise.store.experiment_names import experiment_named
 
 if TYPE_CHECKING:
     from lapwise.core.tracked import Experiment

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lapwise.core.model import Metric, Tag
-from lapwise.core.tracked import LoggedMetric, RunInput
+from lapwise.core.tracked import LOGGED_MODEL, LoggedMetric, RunInput
 from lapwise.loop.importing.folder import ArtifactFolder
 from lapwise.loop.importing.model import (
     ForeignExperiment,
@@ -21,7 +21,6 @@ from lapwise.loop.importing.model import (
 )
 from lapwise.loop.importing.wording import (
     DELETED_STAGE,
-    MODEL_INPUT,
     logged_status,
     micros,
     params_of,
@@ -188,7 +187,7 @@ class MlflowDatabase:
                 read[row["destination_id"]].append(_input(dataset, labels))
         for row in tables.rows("inputs", source_type="RUN_INPUT", source_id=runs):
             id = row["destination_id"]
-            read[row["source_id"]].append(RunInput(name=id, digest=id, kind=MODEL_INPUT))
+            read[row["source_id"]].append(RunInput(name=id, digest=id, kind=LOGGED_MODEL))
         for row in tables.rows("inputs", source_type="RUN_OUTPUT", source_id=runs):
             given[row["source_id"]].append((row["destination_id"], int(row.get("step") or 0)))
         return read, given

@@ -25,10 +25,10 @@ def open_source(url: str, artifacts: Path | None = None) -> Source:
         StoreError: the database does not answer.
     """
     if url.startswith(("http://", "https://")):
-        from lapwise.loop.importing.asking import Asking
+        from lapwise.loop.importing.connection import Connection
         from lapwise.loop.importing.server import MlflowServer
 
-        return MlflowServer(Asking(url))
+        return MlflowServer(Connection(url))
     from lapwise.loop.importing.database import MlflowDatabase
     from lapwise.store.database import sqlite_path
     from lapwise.store.mlflow_tables import MlflowTables

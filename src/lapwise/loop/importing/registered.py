@@ -15,14 +15,12 @@ from lapwise.core.ids import dated_id
 from lapwise.core.model import Artifact, Tag
 from lapwise.loop.importing.model import ForeignModel, ForeignVersion, Source
 from lapwise.loop.importing.tally import Tally
-from lapwise.registry.kept import keep
+from lapwise.registry.kept import RUN_LINK, keep
 
 if TYPE_CHECKING:
     from lapwise.store.model import Store
 
 __all__ = ["bring_models"]
-
-_LINK = "lapwise.runLink"
 
 
 def bring_models(
@@ -97,7 +95,7 @@ def _bring_version(store: Store, version: ForeignVersion, actor: str) -> None:
         )
     labels = list(version.tags)
     if version.link:
-        labels.append(Tag(name=_LINK, value=version.link))
+        labels.append(Tag(name=RUN_LINK, value=version.link))
     here = {one.name for one in store.labels.of("version", [id]).get(id, ())}
     absent = [tag for tag in labels if tag.name not in here]
     if absent:

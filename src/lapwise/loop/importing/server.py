@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from lapwise.core.errors import DataError
 from lapwise.core.model import Metric, Tag
-from lapwise.core.tracked import LoggedMetric, RunInput
-from lapwise.loop.importing.asking import Asking
+from lapwise.core.tracked import LOGGED_MODEL, LoggedMetric, RunInput
+from lapwise.loop.importing.connection import Connection
 from lapwise.loop.importing.model import (
     ForeignExperiment,
     ForeignFile,
@@ -20,7 +21,6 @@ from lapwise.loop.importing.model import (
     ForeignVersion,
 )
 from lapwise.loop.importing.wording import (
-    MODEL_INPUT,
     logged_status,
     micros,
     params_of,
@@ -44,11 +44,11 @@ class MlflowServer:
     """Implements :class:`lapwise.loop.importing.model.Source` over a server's REST API.
 
     Args:
-        asking: the connection; closed with this.
+        connection: to the server; closed with this.
     """
 
-    def __init__(self, asking: Asking) -> None:
-        self._asking = asking
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def experiments(self) -> Sequence[ForeignExperiment]:
         """Return all experiments, deleted ones too."""
@@ -92,7 +92,7 @@ class MlflowServer:
                     **({"page_token": token} if token else {}),
                 )
                 yield from (_metric(one) for one in page.get("metrics", ()))
-                token = page.get("next_page_token", "")
+                token = _next(page, token)
                 if not token:
                     break
 
@@ -110,7 +110,7 @@ class MlflowServer:
         self, thing: ForeignRun | ForeignLogged, folder: str, deep: int
     ) -> Iterator[ForeignFile]:
         if deep > _DEEPEST:
-            return
+            raise DataError("folders are nested too deeply", expected=f"at most {_DEEPEST} levels")
         for one in self._listed(thing, folder):
             name = str(one["path"])
             if one.get("is_dir"):
@@ -124,7 +124,7 @@ class MlflowServer:
         proxied = _proxied(thing.place)
         if proxied is not None:
             path = f"{proxied}/{folder}".strip("/")
-            found = self._asking.get(_PROXY, path=path)
+            found = self._connection.get(_PROXY, path=path)
             for one in found.get("files", ()):
                 yield {**one, "path": f"{folder}/{one['path']}".lstrip("/")}
             return
@@ -139,7 +139,7 @@ class MlflowServer:
             asked |= {"page_token": token} if token else {}
             page = self._got("artifacts/list", run_id=thing.id, **asked)
             yield from page.get("files", ())
-            token = page.get("next_page_token", "")
+            token = _next(page, token)
             if not token:
                 return
 
@@ -148,12 +148,15 @@ class MlflowServer:
         target = folder / "artifact"
         proxied = _proxied(thing.place)
         if proxied is not None:
-            self._asking.download(f"{_PROXY}/{quote(f'{proxied}/{file.name}')}", target)
+            self._connection.download(
+                f"{_PROXY}/{quote(f'{proxied}/{file.name}')}", target, file.size
+            )
         elif isinstance(thing, ForeignLogged):
             path = f"/ajax-api/2.0/mlflow/logged-models/{quote(thing.id, safe='')}/artifacts/files"
-            self._asking.download(path, target, artifact_file_path=file.name)
+            self._connection.download(path, target, file.size, artifact_file_path=file.name)
         else:
-            self._asking.download("/get-artifact", target, run_uuid=thing.id, path=file.name)
+            asked = {"run_uuid": thing.id, "path": file.name}
+            self._connection.download("/get-artifact", target, file.size, **asked)
         return target
 
     def models(self) -> Iterator[ForeignModel]:
@@ -185,10 +188,10 @@ class MlflowServer:
 
     def close(self) -> None:
         """Close the connection."""
-        self._asking.close()
+        self._connection.close()
 
-    def _got(self, path: str, **asked: Any) -> dict[str, Any]:
-        return self._asking.get(_API + path, **asked)
+    def _got(self, path: str, /, **asked: Any) -> dict[str, Any]:
+        return self._connection.get(_API + path, **asked)
 
     def _posted(
         self, path: str, asked: dict[str, Any], items: str, *, absent: bool = False
@@ -196,21 +199,29 @@ class MlflowServer:
         token = ""
         while True:
             body = {**asked, "page_token": token} if token else asked
-            page = self._asking.post(_API + path, body, absent=absent)
+            page = self._connection.post(_API + path, body, absent=absent)
             yield from page.get(items, ())
-            token = page.get("next_page_token", "")
+            token = _next(page, token)
             if not token:
                 return
 
-    def _paged(self, path: str, items: str, **asked: str) -> Iterator[dict[str, Any]]:
+    def _paged(self, path: str, items: str, /, **asked: str) -> Iterator[dict[str, Any]]:
         token = ""
         while True:
             more = {"page_token": token} if token else {}
             page = self._got(path, max_results=1000, **asked, **more)
             yield from page.get(items, ())
-            token = page.get("next_page_token", "")
+            token = _next(page, token)
             if not token:
                 return
+
+
+def _next(page: Mapping[str, Any], before: str) -> str:
+    """Return the token of the next page; raises DataError where a server goes round in a circle."""
+    token = str(page.get("next_page_token") or "")
+    if token and token == before:
+        raise DataError("the server gives the same page again", expected="a next page, or none")
+    return token
 
 
 def _proxied(place: str) -> str | None:
@@ -237,7 +248,7 @@ def _run(found: dict[str, Any]) -> ForeignRun:
         inputs=(
             *(_input(one) for one in inputs.get("dataset_inputs", ())),
             *(
-                RunInput(name=one["model_id"], digest=one["model_id"], kind=MODEL_INPUT)
+                RunInput(name=one["model_id"], digest=one["model_id"], kind=LOGGED_MODEL)
                 for one in inputs.get("model_inputs", ())
             ),
         ),

@@ -12,6 +12,7 @@ from lapwise.core.errors import (
     DeclarationError,
     ModelError,
     NotFoundError,
+    UnfitError,
 )
 from lapwise.loop.importing.model import Count, Imported
 
@@ -31,6 +32,14 @@ _KINDS = (
     "aliases",
 )
 _MOST = 1000
+_OF_ONE_THING = (
+    ConflictError,
+    DataError,
+    DeclarationError,
+    ModelError,
+    NotFoundError,
+    UnfitError,
+)
 
 
 class Tally:
@@ -51,7 +60,7 @@ class Tally:
         """Note what one thing could not come for, so that the rest goes on."""
         try:
             yield
-        except (ConflictError, DataError, DeclarationError, ModelError, NotFoundError) as error:
+        except _OF_ONE_THING as error:
             self.note(f"{what}: {error}")
 
     def note(self, problem: str) -> None:

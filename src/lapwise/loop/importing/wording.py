@@ -11,7 +11,6 @@ from lapwise.core.tracked import LoggedStatus
 
 __all__ = [
     "DELETED_STAGE",
-    "MODEL_INPUT",
     "logged_status",
     "micros",
     "params_of",
@@ -20,9 +19,6 @@ __all__ = [
     "tags_of",
     "value_of",
 ]
-
-MODEL_INPUT = "mlflow.logged-model"
-"""The kind of a run's input that is a logged model, as server/mlflow keeps it."""
 
 DELETED_STAGE = "Deleted_Internal"
 """The stage under which MLflow's database keeps a deleted version."""

@@ -14,7 +14,7 @@ from lapwise.core.errors import LapwiseError
 from lapwise.server.access.identity import Turnstile
 from lapwise.server.access.sessions import Sessions, cookie_of, made, unmade
 from lapwise.server.problem import HeldUpError, UnknownError, problem_of, status_of
-from lapwise.server.rendering import Renderer
+from lapwise.server.rendering import Rendered, Renderer
 
 __all__ = ["Login"]
 
@@ -22,7 +22,6 @@ _HTML = "text/html; charset=utf-8"
 _LARGEST = 4096
 
 Asks = Request[Any, Any, Any]
-Rendered = NamedDependency[SkipValidation[Renderer]]
 Known = NamedDependency[SkipValidation[Turnstile]]
 Opened = NamedDependency[SkipValidation[Sessions]]
 

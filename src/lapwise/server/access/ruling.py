@@ -290,10 +290,9 @@ def _among(products: tuple[str, ...], where: str) -> str:
     Raises:
         DeclarationError: the filter cannot be read alone; so it cannot close our parenthesis either.
     """
-    from lapwise.store.search.parse import LONGEST, parse_filter
+    from lapwise.store.search.parse import LONGEST, parse_filter, quoted
 
-    quoted = (one.replace("\\", "\\\\").replace("'", "\\'") for one in products)
-    ours = "name IN (" + ", ".join(f"'{one}'" for one in quoted) + ")"
+    ours = "name IN (" + ", ".join(map(quoted, products)) + ")"
     asked = f"({where}) AND {ours}" if parse_filter(where) is not None else ours
     return asked if len(asked) <= LONGEST else where
 

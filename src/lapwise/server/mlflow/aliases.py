@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 from lapwise.core.model import ModelVersion, Param, Tag
+from lapwise.server.mlflow.checking import check_length
 from lapwise.server.mlflow.endpoint import Visit, endpoint
 from lapwise.server.mlflow.failures import Refusal
-from lapwise.server.mlflow.limits import check_length
-from lapwise.server.mlflow.model_names import find_model, find_version
-from lapwise.server.mlflow.version_shapes import latest_versions, version_shapes
-from lapwise.server.mlflow.version_stages import FoundVersion
+from lapwise.server.mlflow.finding import find_model, find_version
+from lapwise.server.mlflow.version_shapes import FoundVersion, latest_versions, version_shapes
 from lapwise.server.mlflow.wire import EMPTY, Answer, Request, needed
 from lapwise.store.model import AuditDraft
 

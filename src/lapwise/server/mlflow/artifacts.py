@@ -5,9 +5,9 @@ from __future__ import annotations
 from lapwise.server.mlflow.endpoint import Visit, endpoint
 from lapwise.server.mlflow.experiment_ids import Ids
 from lapwise.server.mlflow.finding import find_logged, find_run
+from lapwise.server.mlflow.folders import FileShape, below
 from lapwise.server.mlflow.keys import Place, check_key, place_of
 from lapwise.server.mlflow.run_shapes import run_info
-from lapwise.server.mlflow.shelves import FileShape, below
 from lapwise.server.mlflow.wire import Answer, Request
 
 __all__ = ["ENDPOINTS"]

@@ -12,6 +12,7 @@ comes from the query of a GET, and from the JSON body of the rest.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar, get_type_hints
@@ -28,7 +29,7 @@ from lapwise.server.access import principal_of
 from lapwise.server.asked import FromStore
 from lapwise.server.limits import LARGEST_MLFLOW
 from lapwise.server.mlflow import wire
-from lapwise.server.mlflow.failures import Refusal, failed, is_cut
+from lapwise.server.mlflow.failures import Refusal, failed
 from lapwise.store.model import Store
 
 __all__ = [
@@ -48,6 +49,7 @@ AnyRequest: TypeAlias = Request[Any, Any, Any]
 _LOG = logging.getLogger(__name__)
 _JSON = "application/json"
 _PREFIXES = ("/api/", "/ajax-api/")
+_PART = re.compile(r"\{(\w+)\}")
 _NUL = b"\\u0000"
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -115,15 +117,17 @@ def endpoint(
 
 def addresses(path: str) -> list[str]:
     """Return the addresses of a path, in Litestar's notation."""
-    parts = path.split("/")
-    routed = "/".join(f"{{{one[1:-1]}:str}}" if one[:1] == "{" else one for one in parts)
-    return [prefix + routed for prefix in _PREFIXES]
+    parts = [_PART.sub(_routed, one) for one in path.split("/")]
+    return [prefix + "/".join(parts) for prefix in _PREFIXES]
+
+
+def _routed(part: re.Match[str]) -> str:
+    return f"{{{part[1]}:{'path' if part[1] == 'artifact_path' else 'str'}}}"
 
 
 def _on_failure(request: AnyRequest, error: Exception) -> Response[Any]:
     answer = failed(error)
-    known = isinstance(error, LapwiseError | Refusal) or is_cut(error)
-    if (answer.status_code or 0) >= 500 and not known:
+    if (answer.status_code or 0) >= 500 and not isinstance(error, LapwiseError | Refusal):
         _LOG.error("%s failed", request.url.path, exc_info=error)
     return answer
 

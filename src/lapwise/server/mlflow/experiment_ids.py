@@ -8,10 +8,10 @@ from __future__ import annotations
 from lapwise.core.errors import ConflictError, NotFoundError
 from lapwise.core.tracked import Experiment
 from lapwise.server.mlflow.endpoint import Visit
-from lapwise.server.mlflow.failures import Refusal
-from lapwise.store.named import experiment_named
+from lapwise.server.mlflow.failures import Refusal, sayable
+from lapwise.store.experiment_names import experiment_named
 
-__all__ = ["DEFAULT", "Ids", "by_id", "by_name", "id_of", "need_active"]
+__all__ = ["DEFAULT", "Ids", "by_id", "by_name", "experiments_of", "id_of", "need_active"]
 
 DEFAULT = "Default"
 _ZERO = "0"
@@ -28,8 +28,9 @@ def by_id(visit: Visit, id: str) -> Experiment:
         return _default(visit)
     number = id.lstrip("0")
     if not number.isascii() or not number.isdecimal():
-        shown = id[:64] if id.isprintable() else "given"
-        raise Refusal(f"Invalid experiment ID '{shown}'. Experiment ID must be a valid integer.")
+        raise Refusal(
+            f"Invalid experiment ID '{sayable(id)}'. Experiment ID must be a valid integer."
+        )
     if len(number) > 9:
         raise _unknown(id)
     try:
@@ -44,6 +45,18 @@ def by_id(visit: Visit, id: str) -> Experiment:
 def by_name(visit: Visit, name: str) -> Experiment | None:
     """Return the experiment of a name, archived ones too, or None."""
     return _default(visit) if name == DEFAULT else experiment_named(visit.store, name)
+
+
+def experiments_of(visit: Visit, ids: tuple[str, ...]) -> list[Experiment]:
+    """Return the experiments of ids, each once; ids of none are passed over."""
+    found: dict[int, Experiment] = {}
+    for id in ids:
+        try:
+            experiment = by_id(visit, id)
+        except Refusal:
+            continue
+        found[experiment.number] = experiment
+    return list(found.values())
 
 
 def need_active(experiment: Experiment) -> None:
@@ -91,5 +104,4 @@ def _default(visit: Visit) -> Experiment:
 
 
 def _unknown(id: str) -> Refusal:
-    shown = id[:64] if id.isprintable() else "given"
-    return Refusal(f"No Experiment with id={shown} exists", "RESOURCE_DOES_NOT_EXIST")
+    return Refusal(f"No Experiment with id={sayable(id)} exists", "RESOURCE_DOES_NOT_EXIST")

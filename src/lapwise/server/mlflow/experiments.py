@@ -7,10 +7,10 @@ from typing import Literal
 from lapwise.core.errors import ConflictError
 from lapwise.core.model import Tag
 from lapwise.core.tracked import Experiment
+from lapwise.server.mlflow.checking import check_experiment_name, check_length, check_name
 from lapwise.server.mlflow.endpoint import Visit, endpoint
 from lapwise.server.mlflow.experiment_ids import by_id, by_name, id_of, need_active
 from lapwise.server.mlflow.failures import Refusal
-from lapwise.server.mlflow.limits import check_experiment_name, check_length, check_name
 from lapwise.server.mlflow.wire import (
     EMPTY,
     Answer,

@@ -8,20 +8,9 @@ import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException
 
-from lapwise.core.errors import (
-    AccessError,
-    ConflictError,
-    DeclarationError,
-    LapwiseError,
-    NotFoundError,
-    StageError,
-    StorageFullError,
-    StoreError,
-    UnfitError,
-)
-from lapwise.server.problem import HeldUpError, UnknownError
+from lapwise.server.problem import Problem, explained
 
-__all__ = ["Failure", "Refusal", "failed", "failure_of", "is_cut", "speaks_mlflow"]
+__all__ = ["Failure", "Refusal", "failed", "failure_of", "sayable", "speaks_mlflow", "told"]
 
 _STATUS = {
     "BAD_REQUEST": 400,
@@ -40,28 +29,18 @@ _STATUS = {
 }
 # Of these a client keeps asking for minutes, so only what may pass of itself is answered with one:
 # 408, 429, 500, 502, 503, 504.
-_CODES: tuple[tuple[type[LapwiseError], str], ...] = (
-    (UnknownError, "UNAUTHENTICATED"),
-    (HeldUpError, "REQUEST_LIMIT_EXCEEDED"),
-    (NotFoundError, "RESOURCE_DOES_NOT_EXIST"),
-    (ConflictError, "RESOURCE_CONFLICT"),
-    (DeclarationError, "INVALID_PARAMETER_VALUE"),
-    (StageError, "INVALID_PARAMETER_VALUE"),
-    (AccessError, "PERMISSION_DENIED"),
-    (UnfitError, "INVALID_PARAMETER_VALUE"),
-    (StorageFullError, "RESOURCE_LIMIT_EXCEEDED"),
-    (StoreError, "TEMPORARILY_UNAVAILABLE"),
-)
-_BY_STATUS = {
-    400: "BAD_REQUEST",
+_CODES = {
+    400: "INVALID_PARAMETER_VALUE",
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
-    404: "ENDPOINT_NOT_FOUND",
+    404: "RESOURCE_DOES_NOT_EXIST",
     405: "ENDPOINT_NOT_FOUND",
+    409: "RESOURCE_CONFLICT",
     413: "INVALID_PARAMETER_VALUE",
     429: "REQUEST_LIMIT_EXCEEDED",
-    501: "NOT_IMPLEMENTED",
+    500: "INTERNAL_ERROR",
     503: "TEMPORARILY_UNAVAILABLE",
+    507: "RESOURCE_LIMIT_EXCEEDED",
 }
 _ROOTS = ("/api/2.0/", "/api/3.0/", "/ajax-api/")
 
@@ -85,32 +64,36 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+def sayable(text: str) -> str:
+    r"""Return what of a text that was sent may stand in a refusal.
+
+    >>> sayable("churn"), sayable("\x1b[2J")
+    ('churn', '(unprintable)')
+    """
+    return text[:100] if text.isprintable() else "(unprintable)"
+
+
 def speaks_mlflow(path: str) -> bool:
     """Say whether whoever asks at this address expects MLflow's error bodies."""
     return path.startswith(_ROOTS)
-
-
-def is_cut(error: Exception) -> bool:
-    """Say whether an error is only that a client left in the middle of its body: that is no news."""
-    return isinstance(error, HTTPException) and "disconnected" in error.detail
 
 
 def failure_of(error: Exception) -> tuple[int, Failure]:
     """Return the status of an error and the body that tells of it; it names no value and no path."""
     if isinstance(error, Refusal):
         return _STATUS[error.code], Failure(error_code=error.code, message=error.message)
-    if isinstance(error, LapwiseError):
-        code = next((code for kind, code in _CODES if isinstance(error, kind)), "INTERNAL_ERROR")
-        said = [error.thing]
-        said += [f"expected: {error.expected}"] if error.expected else []
-        said += [f"to mend: {error.fix}"] if error.fix else []
-        return _STATUS[code], Failure(error_code=code, message="; ".join(said))
-    if isinstance(error, HTTPException):
-        code = _BY_STATUS.get(error.status_code, "BAD_REQUEST")
-        said = ["nothing is served at this address"] if code == "ENDPOINT_NOT_FOUND" else []
-        message = said[0] if said else "the request cannot be answered"
-        return error.status_code, Failure(error_code=code, message=message)
-    return 500, Failure(error_code="INTERNAL_ERROR", message="the server failed at this request")
+    status, problem = explained(error)
+    if isinstance(error, HTTPException) and status == 404:
+        return status, Failure(error_code="ENDPOINT_NOT_FOUND", message=problem.error)
+    return status, told(problem, status)
+
+
+def told(problem: Problem, status: int) -> Failure:
+    """Return a problem in the words of MLflow's clients."""
+    said = [problem.error]
+    said += [f"expected: {problem.expected}"] if problem.expected else []
+    said += [f"to mend: {problem.fix}"] if problem.fix else []
+    return Failure(error_code=_CODES.get(status, "BAD_REQUEST"), message="; ".join(said))
 
 
 def failed(error: Exception) -> Response[Any]:

@@ -1,19 +1,18 @@
-"""Finding the run or the logged model that a client names by its id."""
+"""Finding what a client names: a run, a logged model, a registered model, a version."""
 
 from __future__ import annotations
 
 from lapwise.core.errors import NotFoundError
-from lapwise.core.model import Run
-from lapwise.core.tracked import LoggedModel
+from lapwise.core.model import ModelVersion, Run
+from lapwise.core.tracked import LoggedModel, RegisteredModel
+from lapwise.registry.kept import DELETED
+from lapwise.server.mlflow.checking import check_model_name
 from lapwise.server.mlflow.endpoint import Visit
 from lapwise.server.mlflow.experiment_ids import Ids
-from lapwise.server.mlflow.failures import Refusal
+from lapwise.server.mlflow.failures import Refusal, sayable
 from lapwise.server.mlflow.wire import needed
 
-__all__ = ["NAME", "active_run", "find_logged", "find_run"]
-
-NAME = "mlflow.runName"
-"""The tag that MLflow's clients keep a run's name in."""
+__all__ = ["active_run", "find_logged", "find_model", "find_run", "find_version"]
 
 _LONGEST = 256
 
@@ -23,7 +22,7 @@ def find_run(visit: Visit, id: str) -> Run:
     try:
         return visit.store.runs.get(needed(id, "run_id")[:_LONGEST])
     except NotFoundError:
-        raise Refusal(f"Run with id={_shown(id)} not found", "RESOURCE_DOES_NOT_EXIST") from None
+        raise Refusal(f"Run with id={sayable(id)} not found", "RESOURCE_DOES_NOT_EXIST") from None
 
 
 def active_run(visit: Visit, id: str) -> Run:
@@ -36,7 +35,7 @@ def active_run(visit: Visit, id: str) -> Run:
 
 def find_logged(visit: Visit, id: str) -> LoggedModel:
     """Return a logged model; refused if there is none or it was deleted."""
-    missing = Refusal(f"Logged model with ID '{_shown(id)}' not found.", "RESOURCE_DOES_NOT_EXIST")
+    missing = Refusal(f"Logged model with ID '{sayable(id)}' not found.", "RESOURCE_DOES_NOT_EXIST")
     try:
         found = visit.store.logged.get(needed(id, "model_id")[:_LONGEST])
     except NotFoundError:
@@ -46,5 +45,33 @@ def find_logged(visit: Visit, id: str) -> LoggedModel:
     return found
 
 
-def _shown(id: str) -> str:
-    return id[:64] if id.isprintable() else "(unprintable)"
+def find_model(visit: Visit, name: str) -> RegisteredModel:
+    """Return a registered model; refused if there is none, or it was deleted."""
+    check_model_name(name)
+    try:
+        found = visit.store.models.get_name(name)
+    except NotFoundError:
+        found = None
+    if found is None or found.archived:
+        raise Refusal(
+            f"Registered Model with name={sayable(name)} not found", "RESOURCE_DOES_NOT_EXIST"
+        )
+    return found
+
+
+def find_version(visit: Visit, name: str, version: str) -> ModelVersion:
+    """Return a version by its number; refused if there is none, or it was deleted."""
+    check_model_name(name)
+    number = needed(version, "version")
+    if not number.isascii() or not number.isdecimal() or len(number) > 9:
+        raise Refusal("Model version must be an integer")
+    try:
+        found = visit.store.models.get(f"{name}@v{int(number)}")
+    except NotFoundError:
+        found = None
+    if found is None or found.model != name or DELETED in found.marks:
+        raise Refusal(
+            f"Model Version (name={sayable(name)}, version={number}) not found",
+            "RESOURCE_DOES_NOT_EXIST",
+        )
+    return found

@@ -12,18 +12,18 @@ import msgspec
 from lapwise.core.digest import digest_bytes
 from lapwise.core.errors import ConflictError
 from lapwise.core.model import Metric, Param, Run, Tag
-from lapwise.core.tracked import LoggedMetric, RunInput
-from lapwise.server.mlflow.endpoint import Visit, endpoint
-from lapwise.server.mlflow.failures import Refusal
-from lapwise.server.mlflow.finding import NAME, active_run, find_logged
-from lapwise.server.mlflow.limits import (
+from lapwise.core.tracked import LOGGED_MODEL, LoggedMetric, RunInput
+from lapwise.server.mlflow.checking import (
     check_batch,
     check_length,
     check_name,
     checked_params,
     checked_tags,
 )
-from lapwise.server.mlflow.run_shapes import LOGGED_MODEL
+from lapwise.server.mlflow.endpoint import Visit, endpoint
+from lapwise.server.mlflow.failures import Refusal
+from lapwise.server.mlflow.finding import active_run, find_logged
+from lapwise.server.mlflow.run_tags import NAME
 from lapwise.server.mlflow.wire import (
     EMPTY,
     Answer,

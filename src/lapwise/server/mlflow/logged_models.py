@@ -8,14 +8,13 @@ from collections.abc import Sequence
 
 from lapwise.core.model import Param, Tag
 from lapwise.core.tracked import LoggedMetric, LoggedModel, LoggedStatus
+from lapwise.server.mlflow.checking import check_length, check_name, checked_params
 from lapwise.server.mlflow.endpoint import Visit, endpoint
-from lapwise.server.mlflow.experiment_ids import Ids, by_id, need_active
+from lapwise.server.mlflow.experiment_ids import Ids, by_id, experiments_of, need_active
 from lapwise.server.mlflow.failures import Refusal
 from lapwise.server.mlflow.finding import find_logged, find_run
-from lapwise.server.mlflow.limits import check_length, check_name, checked_params
 from lapwise.server.mlflow.run_names import new_run_name
 from lapwise.server.mlflow.run_shapes import MetricShape
-from lapwise.server.mlflow.searches import experiments_of
 from lapwise.server.mlflow.wire import (
     EMPTY,
     Answer,

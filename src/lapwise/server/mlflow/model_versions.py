@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from lapwise.core.errors import StageError
 from lapwise.core.model import ModelVersion, Tag
-from lapwise.registry.kept import KEPT, keep
+from lapwise.registry.kept import KEPT, RUN_LINK, keep
 from lapwise.registry.registration import named
 from lapwise.registry.ungoverned import delete_versions
+from lapwise.server.mlflow.checking import check_description, checked_labels
 from lapwise.server.mlflow.endpoint import Visit, endpoint
 from lapwise.server.mlflow.failures import Refusal
-from lapwise.server.mlflow.model_names import checked_labels, find_model, find_version
+from lapwise.server.mlflow.finding import find_model, find_version
 from lapwise.server.mlflow.prompts import is_prompt, told_apart
-from lapwise.server.mlflow.version_shapes import RUN_LINK, VersionShape, version_shapes
+from lapwise.server.mlflow.version_shapes import FoundVersion, FoundVersions, version_shapes
 from lapwise.server.mlflow.version_sources import Source, source_of
-from lapwise.server.mlflow.version_stages import FoundVersion
 from lapwise.server.mlflow.wire import EMPTY, Answer, KeyValue, Request, bounded, needed
 
 __all__ = ["ENDPOINTS"]
 
 _MOST = 200_000
 _PAGE = 10_000  # of more, the rest comes by the token
-_LONGEST_DESCRIPTION = 5000
 _LONGEST_LINK = 500
 _ORDER = ("last_updated_timestamp DESC", "name ASC", "version_number DESC")
 
@@ -59,13 +58,6 @@ class SearchVersions(Request, frozen=True, kw_only=True):
     max_results: int = _MOST
     order_by: tuple[str, ...] = ()
     page_token: str = ""
-
-
-class FoundVersions(Answer, frozen=True, kw_only=True):
-    """A page of versions."""
-
-    model_versions: tuple[VersionShape, ...] = ()
-    next_page_token: str = ""
 
 
 class Address(Answer, frozen=True, kw_only=True):
@@ -109,7 +101,7 @@ def create_model_version(visit: Visit, asked: CreateVersion) -> FoundVersion:
         source=source.address,
         logged=source.logged,
         run=source.run,
-        description=_checked(asked.description),
+        description=check_description(asked.description),
     )
     if asked.run_link:
         tags[RUN_LINK] = asked.run_link[:_LONGEST_LINK]
@@ -127,7 +119,9 @@ def get_model_version(visit: Visit, asked: OneVersion) -> FoundVersion:
 def update_model_version(visit: Visit, asked: UpdateVersion) -> FoundVersion:
     """Change what is said of a version."""
     found = find_version(visit, asked.name, asked.version)
-    described = visit.store.models.describe(found.id, _checked(asked.description), visit.now())
+    described = visit.store.models.describe(
+        found.id, check_description(asked.description), visit.now()
+    )
     return _shown(visit, described)
 
 
@@ -185,12 +179,6 @@ def _tag(visit: Visit, version: ModelVersion, tags: dict[str, str]) -> None:
     labels = [Tag(name=key, value=value) for key, value in tags.items()]
     if labels:
         visit.store.labels.set("version", version.id, labels)
-
-
-def _checked(description: str) -> str:
-    if len(description) > _LONGEST_DESCRIPTION:
-        raise Refusal(f"'description' exceeds {_LONGEST_DESCRIPTION} characters")
-    return description
 
 
 def _shown(visit: Visit, version: ModelVersion) -> FoundVersion:

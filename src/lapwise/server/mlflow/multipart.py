@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from litestar import Response, get, post, put
+from litestar import Response, post, put
 from litestar.params import Parameter
 
 from lapwise.server.asked import FromStore
 from lapwise.server.limits import LARGEST_MLFLOW
-from lapwise.server.mlflow import shelves
+from lapwise.server.mlflow import folders
 from lapwise.server.mlflow.endpoint import FAILURES, AnyRequest, body_of, visit_of
 from lapwise.server.mlflow.failures import Refusal
 from lapwise.server.mlflow.keys import Place, check_key, place_of
@@ -78,7 +78,7 @@ async def create(request: AnyRequest, store: FromStore) -> Response[bytes]:
     visit, place = visit_of(store), _place(request, "mpu/create/", asked.path)
     if not 1 <= asked.num_parts <= _MOST_PARTS:
         raise Refusal(f"num_parts must be between 1 and {_MOST_PARTS}")
-    await asyncio.to_thread(shelves.may_add, visit, place)
+    await asyncio.to_thread(folders.may_add, visit, place)
     upload = (await asyncio.to_thread(store.blobs.uploads)).staging().begin()
     address = str(request.url.with_replacements(path=_part_path(request, place), query=""))
     # A part is sent by a bare request, without what the client sends with all others.
@@ -102,7 +102,7 @@ async def part(
 ) -> Response[bytes]:
     """Keep a part; sent again, it replaces the one before."""
     visit, place = visit_of(store), place_of(address_after(request, "mpu/part/"))
-    await asyncio.to_thread(shelves.may_add, visit, place)
+    await asyncio.to_thread(folders.may_add, visit, place)
     staging = (await asyncio.to_thread(store.blobs.uploads)).staging()
     with ExitStack() as stack:
         staged = await asyncio.to_thread(stack.enter_context, staging.part(upload, number))
@@ -122,12 +122,12 @@ async def complete(request: AnyRequest, store: FromStore) -> Response[bytes]:
     numbers = sorted({one.part_number for one in asked.parts})
     if not numbers or len(numbers) != len(asked.parts) or numbers != [*range(1, len(numbers) + 1)]:
         raise Refusal("parts: all of them are needed, each once, numbered from 1")
-    await asyncio.to_thread(shelves.may_add, visit, place)
+    await asyncio.to_thread(folders.may_add, visit, place)
     staging = (await asyncio.to_thread(store.blobs.uploads)).staging()
     digest, size = await asyncio.to_thread(
         staging.join, asked.upload_id, numbers, most=largest_file(request)
     )
-    await asyncio.to_thread(shelves.add, visit, place, digest, size)
+    await asyncio.to_thread(folders.add, visit, place, digest, size)
     return answered()
 
 
@@ -138,19 +138,13 @@ async def abort(request: AnyRequest, store: FromStore) -> Response[bytes]:
     """Throw the parts of an upload away."""
     asked = await _read(request, Complete)
     visit, place = visit_of(store), _place(request, "mpu/abort/", asked.path)
-    await asyncio.to_thread(shelves.may_add, visit, place)
+    await asyncio.to_thread(folders.may_add, visit, place)
     staging = (await asyncio.to_thread(store.blobs.uploads)).staging()
     await asyncio.to_thread(staging.drop, asked.upload_id)
     return answered()
 
 
-@get(under("presigned/{key:path}"), exception_handlers=FAILURES, sync_to_thread=False)
-def presigned() -> Response[Any]:
-    """Refuse: artifacts are taken from this server, as its server-info says."""
-    raise Refusal("this server hands out no addresses of its store", "NOT_IMPLEMENTED")
-
-
-MULTIPART = (create, part, complete, abort, presigned)
+MULTIPART = (create, part, complete, abort)
 """The routes of uploads in parts."""
 
 Asked = TypeVar("Asked", bound=Request)

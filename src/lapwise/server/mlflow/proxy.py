@@ -17,7 +17,7 @@ from litestar.response import Stream
 
 from lapwise.server.asked import FromStore, RangeHeader
 from lapwise.server.download import stream_blob
-from lapwise.server.mlflow import shelves
+from lapwise.server.mlflow import folders
 from lapwise.server.mlflow.endpoint import FAILURES, AnyRequest, visit_of
 from lapwise.server.mlflow.failures import Refusal
 from lapwise.server.mlflow.keys import place_of
@@ -70,13 +70,13 @@ async def upload(request: AnyRequest, store: FromStore) -> Response[bytes]:
     """Keep the body as an artifact."""
     visit = visit_of(store)
     place = place_of(address_after(request, "artifacts/"))
-    await asyncio.to_thread(shelves.may_add, visit, place)
+    await asyncio.to_thread(folders.may_add, visit, place)
     staging = (await asyncio.to_thread(store.blobs.uploads)).staging()
     with ExitStack() as stack:
         staged = await asyncio.to_thread(stack.enter_context, staging.open())
         await receive(request, staged)
         digest = await asyncio.to_thread(staged.keep)
-    await asyncio.to_thread(shelves.add, visit, place, digest, staged.size)
+    await asyncio.to_thread(folders.add, visit, place, digest, staged.size)
     return answered()
 
 
@@ -84,7 +84,7 @@ async def upload(request: AnyRequest, store: FromStore) -> Response[bytes]:
 async def download(request: AnyRequest, store: FromStore, asked: RangeHeader = "") -> Stream:
     """Return the bytes of an artifact, or a range of them."""
     place = place_of(address_after(request, "artifacts/"))
-    found = await asyncio.to_thread(shelves.find, visit_of(store), place)
+    found = await asyncio.to_thread(folders.find, visit_of(store), place)
     name = place.key.rpartition("/")[2]
     return await stream_blob(store, found.digest, name=name, asked=asked)
 
@@ -94,7 +94,7 @@ async def remove(request: AnyRequest, store: FromStore) -> Response[Any]:
     """Refuse: what a run recorded stays; deleting the run hides it."""
     visit = visit_of(store)
     place = place_of(address_after(request, "artifacts/"))
-    await asyncio.to_thread(shelves.may_add, visit, place)
+    await asyncio.to_thread(folders.may_add, visit, place)
     raise Refusal(
         "artifacts are not removed: they are part of what was recorded, and other runs and models "
         "may hold the same bytes; delete the run or the model to hide them",

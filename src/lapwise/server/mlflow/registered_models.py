@@ -6,13 +6,14 @@ from lapwise.core.errors import ConflictError
 from lapwise.core.model import Tag
 from lapwise.core.tracked import RegisteredModel
 from lapwise.registry.ungoverned import delete_versions, rename_model
+from lapwise.server.mlflow.checking import check_description, check_model_name, checked_labels
 from lapwise.server.mlflow.endpoint import Visit, endpoint
 from lapwise.server.mlflow.failures import Refusal
-from lapwise.server.mlflow.model_names import check_model_name, checked_labels, find_model
+from lapwise.server.mlflow.finding import find_model
 from lapwise.server.mlflow.prompts import told_apart
 from lapwise.server.mlflow.version_shapes import (
+    FoundVersions,
     ModelShape,
-    VersionShape,
     latest_versions,
     model_shapes,
     version_shapes,
@@ -24,7 +25,6 @@ __all__ = ["ENDPOINTS"]
 
 _MOST = 1000
 _ALL = 1_000_000
-_LONGEST_DESCRIPTION = 5000
 
 
 class CreateModel(Request, frozen=True, kw_only=True):
@@ -84,12 +84,6 @@ class LatestVersions(Request, frozen=True, kw_only=True):
     stages: tuple[str, ...] = ()
 
 
-class FoundVersions(Answer, frozen=True, kw_only=True):
-    """Versions of one model."""
-
-    model_versions: tuple[VersionShape, ...] = ()
-
-
 class SetModelTag(Request, frozen=True, kw_only=True):
     """Asks for a tag."""
 
@@ -110,7 +104,7 @@ def create_registered_model(visit: Visit, asked: CreateModel) -> FoundModel:
     """Make a name; one that was deleted comes back empty, its numbers go on."""
     name = check_model_name(asked.name)
     tags = checked_labels(asked.tags)
-    description = _checked(asked.description)
+    description = check_description(asked.description)
     try:
         made = visit.store.models.create_name(name, at=visit.now(), description=description)
     except ConflictError:
@@ -154,7 +148,7 @@ def rename_registered_model(visit: Visit, asked: RenameModel) -> FoundModel:
 def update_registered_model(visit: Visit, asked: UpdateModel) -> FoundModel:
     """Change what is said of a model."""
     found = find_model(visit, asked.name)
-    description = _checked(asked.description)
+    description = check_description(asked.description)
     found = visit.store.models.update_name(found.name, at=visit.now(), description=description)
     return _shown(visit, found)
 
@@ -232,12 +226,6 @@ def _tag(visit: Visit, name: str, tags: dict[str, str]) -> None:
     labels = [Tag(name=key, value=value) for key, value in tags.items()]
     if labels:
         visit.store.labels.set("model", name, labels)
-
-
-def _checked(description: str) -> str:
-    if len(description) > _LONGEST_DESCRIPTION:
-        raise Refusal(f"'description' exceeds {_LONGEST_DESCRIPTION} characters")
-    return description
 
 
 def _shown(visit: Visit, model: RegisteredModel) -> FoundModel:

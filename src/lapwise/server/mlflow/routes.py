@@ -20,8 +20,8 @@ from lapwise.server.mlflow import (
     server_info,
     version_stages,
 )
+from lapwise.server.mlflow.coverage import refusals
 from lapwise.server.mlflow.endpoint import Endpoint
-from lapwise.server.mlflow.listing import refusals
 from lapwise.server.mlflow.multipart import MULTIPART
 from lapwise.server.mlflow.proxy import PROXY
 from lapwise.server.mlflow.server_info import VERSION

@@ -1,18 +1,14 @@
-"""A run as MLflow shows it, whoever made it.
-
-A run that Lapwise made shows what was captured of it as the tags that MLflow's own clients set
-(commit, command), unless it has such tags itself.
-"""
+"""A run as MLflow shows it, whoever made it."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from lapwise.core.model import Metric, Param, Run, Tag
-from lapwise.core.tracked import RunInput
+from lapwise.core.tracked import LOGGED_MODEL, RunInput
 from lapwise.server.mlflow.experiment_ids import Ids
+from lapwise.server.mlflow.run_tags import shown_tags
 from lapwise.server.mlflow.wire import (
     Answer,
     KeyValue,
@@ -25,7 +21,6 @@ from lapwise.server.mlflow.wire import (
 )
 
 __all__ = [
-    "LOGGED_MODEL",
     "DatasetInputShape",
     "DatasetShape",
     "Info",
@@ -40,9 +35,6 @@ __all__ = [
     "run_info",
     "run_shape",
 ]
-
-LOGGED_MODEL = "mlflow.logged-model"
-"""The kind of a run's input that is a logged model."""
 
 
 class Info(Answer, frozen=True, kw_only=True):
@@ -171,7 +163,7 @@ def run_shape(
         data=RunData(
             metrics=tuple(metric_shape(one) for one in metrics),
             params=tuple(KeyValue(key=one.name, value=text_of(one.value)) for one in params),
-            tags=_tags(run, tags),
+            tags=shown_tags(run, tags),
         ),
         inputs=_inputs(inputs),
         outputs=None if outputs is None else OutputsShape(model_outputs=gave),
@@ -208,35 +200,3 @@ def _inputs(inputs: Iterable[RunInput]) -> InputsShape:
             )
         )
     return InputsShape(dataset_inputs=tuple(datasets), model_inputs=tuple(models))
-
-
-def _tags(run: Run, tags: Sequence[Tag]) -> tuple[KeyValue, ...]:
-    """Return a run's tags, and those that say in MLflow's words what Lapwise keeps otherwise."""
-    found = dict(_captured(run))
-    found |= {tag.name: tag.value for tag in tags}
-    return tuple(KeyValue(key=name, value=found[name]) for name in sorted(found))
-
-
-def _captured(run: Run) -> Iterable[tuple[str, str]]:
-    if run.name:
-        yield "mlflow.runName", run.name
-    if run.user:
-        yield "mlflow.user", run.user
-    if run.parent:
-        yield "mlflow.parentRunId", run.parent
-    if run.lap:
-        yield "lapwise.lap", run.lap
-    if run.capture is None:
-        return
-    kept = run.capture
-    yield "mlflow.source.type", "LOCAL"
-    if kept.command:
-        yield "mlflow.source.name", shlex.join(kept.command)
-    if kept.commit:
-        yield "mlflow.source.git.commit", kept.commit
-        yield "mlflow.source.git.dirty", str(kept.dirty).lower()
-    if kept.seed is not None:
-        yield "lapwise.seed", str(kept.seed)
-    if kept.flags:
-        yield "lapwise.flags", ",".join(kept.flags)
-    yield "lapwise.environment", kept.environment

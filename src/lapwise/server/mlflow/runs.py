@@ -6,13 +6,14 @@ import uuid
 
 from lapwise.core.errors import ConflictError
 from lapwise.core.model import Run
+from lapwise.server.mlflow.checking import check_length, checked_tags
 from lapwise.server.mlflow.endpoint import Visit, endpoint
 from lapwise.server.mlflow.experiment_ids import Ids, by_id, id_of, need_active
 from lapwise.server.mlflow.failures import Refusal
-from lapwise.server.mlflow.finding import NAME, active_run, find_run
-from lapwise.server.mlflow.limits import check_length, checked_tags
+from lapwise.server.mlflow.finding import active_run, find_run
 from lapwise.server.mlflow.run_names import new_run_name
 from lapwise.server.mlflow.run_shapes import Info, RunShape, run_info, run_shape
+from lapwise.server.mlflow.run_tags import NAME, PARENT, USER
 from lapwise.server.mlflow.wire import (
     EMPTY,
     Answer,
@@ -24,9 +25,6 @@ from lapwise.server.mlflow.wire import (
 )
 
 __all__ = ["ENDPOINTS"]
-
-_PARENT = "mlflow.parentRunId"
-_USER = "mlflow.user"
 
 
 class CreateRun(Request, frozen=True, kw_only=True):
@@ -93,8 +91,8 @@ def create_run(visit: Visit, asked: CreateRun) -> Found:
                 status="running",
                 started=begun,
                 name=name,
-                user=asked.user_id or tags.get(_USER, ""),
-                parent=tags.get(_PARENT),
+                user=asked.user_id or tags.get(USER, ""),
+                parent=tags.get(PARENT),
             )
         )
     except ConflictError as error:

@@ -5,15 +5,14 @@ Filters and orders are read by the store, whose language holds MLflow's; pages a
 
 from __future__ import annotations
 
-from lapwise.core.errors import NotFoundError
-from lapwise.core.tracked import Experiment
+from lapwise.core.tracked import LOGGED_MODEL
 from lapwise.server.mlflow.endpoint import Visit, endpoint
-from lapwise.server.mlflow.experiment_ids import Ids, by_id, id_of
+from lapwise.server.mlflow.experiment_ids import Ids, experiments_of, id_of
 from lapwise.server.mlflow.failures import Refusal
-from lapwise.server.mlflow.run_shapes import LOGGED_MODEL, RunShape, run_shape
+from lapwise.server.mlflow.run_shapes import RunShape, run_shape
 from lapwise.server.mlflow.wire import Answer, Request, ViewType, archived_of, bounded
 
-__all__ = ["ENDPOINTS", "experiments_of"]
+__all__ = ["ENDPOINTS"]
 
 _MOST = 50_000
 _PORTION = 1000
@@ -119,18 +118,6 @@ def search_datasets(visit: Visit, asked: SearchDatasets) -> FoundDatasets:
                     experiment_id=id, name=read.name, digest=read.digest, context=context
                 )
     return FoundDatasets(dataset_summaries=tuple(found.values())[:_MOST_SUMMARIES])
-
-
-def experiments_of(visit: Visit, ids: tuple[str, ...]) -> list[Experiment]:
-    """Return the experiments of ids, each once; ids of none are passed over."""
-    found: dict[int, Experiment] = {}
-    for id in ids:
-        try:
-            experiment = by_id(visit, id)
-        except (Refusal, NotFoundError):
-            continue
-        found[experiment.number] = experiment
-    return list(found.values())
 
 
 ENDPOINTS = (search_runs, search_datasets)

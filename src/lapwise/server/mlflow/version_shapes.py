@@ -7,14 +7,14 @@ from typing import Literal
 
 from lapwise.core.model import ModelVersion, Stage, Tag
 from lapwise.core.tracked import RegisteredModel
-from lapwise.registry.kept import DELETED
+from lapwise.registry.kept import DELETED, HIDDEN, RUN_LINK
 from lapwise.server.mlflow.endpoint import Visit
 from lapwise.server.mlflow.wire import Answer, KeyValue, to_milliseconds, wired
 
 __all__ = [
-    "HIDDEN",
-    "RUN_LINK",
     "AliasShape",
+    "FoundVersion",
+    "FoundVersions",
     "ModelShape",
     "VersionShape",
     "latest_versions",
@@ -23,12 +23,6 @@ __all__ = [
     "version_shapes",
 ]
 
-HIDDEN = "lapwise."
-"""What the names of labels begin with that are kept for Lapwise, and shown to no client."""
-
-RUN_LINK = HIDDEN + "runLink"
-"""The label of a version that holds the address of a run on another server."""
-
 _STAGES: dict[Stage, str] = {
     "none": "None",
     "staging": "Staging",
@@ -36,7 +30,7 @@ _STAGES: dict[Stage, str] = {
     "production": "Production",
     "archived": "Archived",
 }
-_ENOUGH = 100
+_ENOUGH = 20
 
 
 class AliasShape(Answer, frozen=True, kw_only=True):
@@ -63,6 +57,19 @@ class VersionShape(Answer, frozen=True, kw_only=True):
     run_link: str = ""
     aliases: tuple[str, ...] = ()
     model_id: str = ""
+
+
+class FoundVersion(Answer, frozen=True, kw_only=True):
+    """A version of a model."""
+
+    model_version: VersionShape
+
+
+class FoundVersions(Answer, frozen=True, kw_only=True):
+    """Versions; ``next_page_token`` where more follow."""
+
+    model_versions: tuple[VersionShape, ...] = ()
+    next_page_token: str = ""
 
 
 class ModelShape(Answer, frozen=True, kw_only=True):
@@ -137,17 +144,24 @@ def model_shapes(visit: Visit, models: Sequence[RegisteredModel]) -> tuple[Model
 
 def latest_versions(visit: Visit, model: str) -> list[ModelVersion]:
     """Return the newest version in each of MLflow's stages, the oldest first."""
+    newest = visit.store.models.list(model, limit=_ENOUGH)
     found: dict[str, ModelVersion] = {}
-    limit = _ENOUGH
-    while True:
-        some = visit.store.models.list(model, limit=limit)
-        for one in some:
-            if DELETED not in one.marks:
-                found.setdefault(stage_of(one.stage), one)
-        # Production may be far behind hundreds of archived ones; then all are looked through.
-        if len(some) < limit or len(found) == len(set(_STAGES.values())):
-            return sorted(found.values(), key=lambda one: one.number)
-        limit *= 10
+    for one in newest:
+        if DELETED not in one.marks:
+            found.setdefault(stage_of(one.stage), one)
+    if len(newest) == _ENOUGH:  # production may be far behind thousands that went nowhere
+        for word in set(_STAGES.values()) - found.keys():
+            for one in _newest(visit, model, word):
+                found[word] = one
+    return sorted(found.values(), key=lambda one: one.number)
+
+
+def _newest(visit: Visit, model: str, word: str) -> Sequence[ModelVersion]:
+    from lapwise.store.search.parse import quoted
+
+    stages = ", ".join(quoted(stage) for stage, shown in _STAGES.items() if shown == word)
+    where = f"name = {quoted(model)} AND stage IN ({stages})"
+    return visit.store.models.search(where, order=["version_number DESC"], limit=1).items
 
 
 def _shown(tags: Iterable[Tag]) -> list[Tag]:

@@ -23,17 +23,14 @@ from lapwise.core.model import Artifact, ModelVersion
 from lapwise.server.mlflow.aliases import aliased
 from lapwise.server.mlflow.endpoint import Visit
 from lapwise.server.mlflow.failures import Refusal
-from lapwise.server.mlflow.finding import find_logged, find_run
+from lapwise.server.mlflow.finding import find_logged, find_run, find_version
 from lapwise.server.mlflow.keys import check_key, place_of
-from lapwise.server.mlflow.model_names import find_version
 
 __all__ = ["Source", "source_of"]
 
 _LONGEST = 2000
 _LOGGED = re.compile(r"m-[0-9a-f]{32}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):(.*)", re.DOTALL)
-_LOCAL = {"file"}
-_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,7 @@ def _named(visit: Visit, address: str) -> Source:
         return _of_run(visit, address, run, unquote(path))
     if scheme == "mlflow-artifacts":
         return _of_place(visit, address, unquote(rest.strip("/")))
-    if not scheme or scheme in _LOCAL or len(scheme) == 1:
+    if not scheme or scheme == "file" or len(scheme) == 1:
         raise Refusal(
             f"Invalid model version source: '{address}'. A path on a machine cannot be a source; "
             "log the model first (mlflow.<flavor>.log_model) and register models:/<model_id>."

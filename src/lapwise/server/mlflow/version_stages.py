@@ -12,10 +12,10 @@ from lapwise.core.model import ModelVersion, Stage
 from lapwise.registry.registration import named
 from lapwise.registry.ungoverned import is_governed, request_approval, restage
 from lapwise.server.mlflow.endpoint import Visit, endpoint
-from lapwise.server.mlflow.failures import Refusal
-from lapwise.server.mlflow.model_names import find_version
-from lapwise.server.mlflow.version_shapes import VersionShape, stage_of, version_shapes
-from lapwise.server.mlflow.wire import Answer, Request, needed
+from lapwise.server.mlflow.failures import Refusal, sayable
+from lapwise.server.mlflow.finding import find_version
+from lapwise.server.mlflow.version_shapes import FoundVersion, stage_of, version_shapes
+from lapwise.server.mlflow.wire import Request, needed
 
 __all__ = ["ENDPOINTS", "check_stage"]
 
@@ -39,18 +39,12 @@ class Transition(Request, frozen=True, kw_only=True):
     archive_existing_versions: bool = False
 
 
-class FoundVersion(Answer, frozen=True, kw_only=True):
-    """A version of a model."""
-
-    model_version: VersionShape
-
-
 def check_stage(word: str) -> str:
     """Return MLflow's word for a stage, however it was capitalised; refused if it is none."""
     found = _BY_LOWER.get(word.lower())
     if found is None:
         raise Refusal(
-            f"Invalid Model Version stage: {word[:40] if word.isprintable() else '?'}. "
+            f"Invalid Model Version stage: {sayable(word)}. "
             f"Value must be one of {', '.join(_STAGES)}."
         )
     return found

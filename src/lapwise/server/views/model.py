@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapwise.server.catalogue import require, versions_by_id
+from lapwise.server.catalogue import aliases_of, require, versions_by_id
 from lapwise.server.observed import in_order
 from lapwise.server.views.loop import version_names
 
@@ -24,13 +24,18 @@ def model_page(store: Store, model: str) -> dict[str, Any]:
     metrics = store.runs.metrics(runs) if runs else {}
     decisions = {one.id: store.models.approvals(one.id) for one in versions.values()}
     measured = {
-        one.id: {metric.name: metric.value for metric in metrics.get(one.lineage.run or "", ())}
+        one.id: {
+            metric.name: metric.value
+            for metric in metrics.get(one.lineage.run or "", ())
+            if not metric.name.startswith("system/")
+        }
         for one in versions.values()
     }
     columns = {name: None for found in measured.values() for name in found}
     return {
         "model": model,
         "versions": tuple(versions.values()),
+        "aliases": aliases_of(store, model),
         "decisions": {key: found[-1] for key, found in decisions.items() if found},
         "measured": measured,
         "columns": in_order(columns)[:4],

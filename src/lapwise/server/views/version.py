@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from lapwise.core.errors import NotFoundError
 from lapwise.loop.ledger import last_verdicts
 from lapwise.registry import trace_version
-from lapwise.server.catalogue import find_version
+from lapwise.server.catalogue import aliases_of, find_version
 from lapwise.server.views.verdicts import verdict_rows
 
 if TYPE_CHECKING:
-    from lapwise.core.model import Run
+    from lapwise.core.model import Metric, Run
     from lapwise.store.model import Store
 
 __all__ = ["version_page"]
@@ -30,12 +30,19 @@ def version_page(store: Store, model: str, number: int) -> dict[str, Any]:
         "verdicts": verdict_rows(last_verdicts(store, version)),
         "approvals": store.models.approvals(version.id),
         "run": run,
-        "metrics": store.runs.metrics([run.id]).get(run.id, ()) if run else (),
+        "metrics": _metrics(store, run) if run else (),
+        "aliases": aliases_of(store, model).get(number, ()),
         "params": store.runs.params([run.id]).get(run.id, ()) if run else (),
         "rollouts": rollouts,
         "laps": laps,
         "newer": _there(store, model, number + 1),
     }
+
+
+def _metrics(store: Store, run: Run) -> list[Metric]:
+    """Return what the run measured, without what its machine did meanwhile."""
+    found = store.runs.metrics([run.id]).get(run.id, ())
+    return [one for one in found if not one.name.startswith("system/")]
 
 
 def _run(store: Store, reference: str | None) -> Run | None:

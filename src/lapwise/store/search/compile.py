@@ -51,6 +51,7 @@ _ACTS: dict[str, Callable[[Anything, Anything], ColumnElement[bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_LONGEST_PATTERN = 500
 _NUMERIC = "one of = != < <= > >= IN before a number"
 
 
@@ -200,6 +201,10 @@ class Compiler:
         read: Callable[[str], tuple[str, ...]] | None,
     ) -> ColumnElement[bool]:
         if isinstance(term, Like):
+            if len(term.pattern) > _LONGEST_PATTERN:
+                raise self._wrong(
+                    term.column, f"a pattern of at most {_LONGEST_PATTERN} characters"
+                )
             return matches(column, term, sqlite=self._sqlite)
         values: list[str] = []
         for value in _values(term):

@@ -26,7 +26,7 @@ from lapwise.store.search.terms import (
 if TYPE_CHECKING:
     from lark import Token, Tree
 
-__all__ = ["LONGEST", "MOST_TERMS", "parse_filter", "parse_order", "unreadable"]
+__all__ = ["LONGEST", "MOST_TERMS", "parse_filter", "parse_order", "quoted", "unreadable"]
 
 LONGEST = 10_000
 """Characters of a filter."""
@@ -59,6 +59,15 @@ def parse_order(text: str) -> Order:
         DeclarationError: it cannot be read.
     """
     return _order(text)
+
+
+def quoted(text: str) -> str:
+    r"""Return a text as a filter writes it.
+
+    >>> quoted("it's")
+    "'it\\'s'"
+    """
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def unreadable(text: str, column: int, expected: str, what: str = "filter") -> DeclarationError:

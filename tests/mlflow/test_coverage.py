@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from lapwise.server.app import create_app
-from lapwise.server.mlflow.listing import REASONS, SERVED, Listed, listed
+from lapwise.server.mlflow.coverage import REASONS, SERVED, Listed, listed
 from lapwise.store.model import Store
 from lapwise.store.open import open_store
 from peers.environment import environment

@@ -10,15 +10,19 @@ import posixpath
 import re
 from collections.abc import Sequence
 
-from lapwise.server.mlflow.failures import Refusal
+from lapwise.registry.kept import HIDDEN
+from lapwise.server.mlflow.failures import Refusal, sayable
 from lapwise.server.mlflow.wire import KeyValue
 
 __all__ = [
     "LONGEST_NAME",
     "check_batch",
+    "check_description",
     "check_experiment_name",
     "check_length",
+    "check_model_name",
     "check_name",
+    "checked_labels",
     "checked_params",
     "checked_tags",
 ]
@@ -26,7 +30,10 @@ __all__ = [
 LONGEST_NAME = 250
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 8000
+_LONGEST_LABEL = 100_000
 _LONGEST_EXPERIMENT = 500
+_LONGEST_MODEL = 256
+_LONGEST_DESCRIPTION = 5000
 _MOST_METRICS = 1000
 _MOST_PARAMS = 100
 _MOST_TAGS = 100
@@ -74,6 +81,31 @@ def check_experiment_name(name: str) -> None:
     check_length(name, "name", _LONGEST_EXPERIMENT)
 
 
+def check_model_name(name: str, where: str = "name") -> str:
+    """Return a name that a model may have; refused if it is not one.
+
+    As MLflow, without ``/`` and ``:``; and without ``@``, which stands before a version or an alias.
+    """
+    if not name.strip():
+        raise Refusal(f"Missing value for required parameter '{where}'.")
+    check_length(name, where, _LONGEST_MODEL)
+    if not name.isprintable() or any(sign in name for sign in "/:@") or name == "*":
+        raise Refusal(
+            f"Invalid model name. Names cannot contain '/', ':', '@' or unprintable characters, "
+            f"and must not be '*': '{sayable(name)}'"
+        )
+    if posixpath.normpath(name) != name or name in {".", ".."}:
+        raise Refusal(f"Invalid model name: '{sayable(name)}' may be taken for a path.")
+    return name
+
+
+def check_description(description: str) -> str:
+    """Return what is said of a model or a version; refused if it is too long."""
+    if len(description) > _LONGEST_DESCRIPTION:
+        raise Refusal(f"'description' exceeds {_LONGEST_DESCRIPTION} characters")
+    return description
+
+
 def check_batch(metrics: int, params: int, tags: int) -> None:
     """Refuse a batch of more than MLflow takes at once."""
     for kind, count, most in (
@@ -109,6 +141,19 @@ def checked_tags(pairs: Sequence[KeyValue], where: str = "tags") -> dict[str, st
     for at, pair in enumerate(pairs):
         check_name(pair.key, f"{where}[{at}].key", "key")
         found[pair.key] = pair.value[:_LONGEST_TAG]
+    return found
+
+
+def checked_labels(pairs: tuple[KeyValue, ...], where: str = "tags") -> dict[str, str]:
+    """Return tags of a model or a version by name, the last value of each."""
+    found: dict[str, str] = {}
+    for at, pair in enumerate(pairs):
+        place = f"{where}[{at}].key" if where else "key"
+        check_name(pair.key, place, "key")
+        if pair.key.startswith(HIDDEN):
+            raise Refusal(f"Names that begin with '{HIDDEN}' are kept for Lapwise itself.")
+        check_length(pair.value, "value", _LONGEST_LABEL)
+        found[pair.key] = pair.value
     return found
 
 

@@ -1,9 +1,11 @@
-"""Questions to a server over HTTP: asked again when it fails, and never sent elsewhere."""
+"""A connection to an MLflow server: asked again when it fails, and never sent elsewhere."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,16 +15,17 @@ from lapwise.core.errors import DataError, DeclarationError, StoreError
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Asking"]
+__all__ = ["Connection"]
 
 _TRIES = 6
 _FIRST_PAUSE = 0.5
 _AGAIN = {408, 429, 500, 502, 503, 504}
 _SECONDS = 120.0
 _PIECE = 1 << 20
+_LARGEST = 256 << 20  # of one answer, unpacked: a thousand runs with all that was logged
 
 
-class Asking:
+class Connection:
     """A connection to one server; redirects are not followed.
 
     Whoever asks is told by what MLflow's own clients take: ``user:password@`` in the address,
@@ -67,11 +70,11 @@ class Asking:
         answer = self._asked("POST", path, json=body, absent=absent)
         return {} if absent and answer.status_code == 404 else self._object(answer)
 
-    def download(self, path: str, target: Path, /, **asked: Any) -> None:
-        """Write what a GET answers to a file, in constant memory.
+    def download(self, path: str, target: Path, most: int, /, **asked: Any) -> None:
+        """Write what a GET answers to a file, in constant memory, and no more than ``most`` bytes.
 
         Raises:
-            DataError: the server does not give it.
+            DataError: the server does not give it, or more than it said.
             StoreError: the server does not answer.
         """
         import httpx
@@ -80,9 +83,7 @@ class Asking:
             try:
                 with self._client.stream("GET", path, params=asked) as answer:
                     if answer.status_code == 200:
-                        with target.open("wb") as file:
-                            for piece in answer.iter_bytes(_PIECE):
-                                file.write(piece)
+                        _write(answer.iter_bytes(_PIECE), target, most)
                         return
                     status = answer.status_code
             except httpx.TransportError as error:
@@ -105,7 +106,7 @@ class Asking:
 
         for again in range(_TRIES):
             try:
-                answer = self._client.request(method, path, **more)
+                answer = self._whole(self._client.build_request(method, path, **more))
             except httpx.TransportError as error:
                 if again == _TRIES - 1:
                     raise self._away(error) from None
@@ -116,6 +117,30 @@ class Asking:
                     raise self._refused(answer)
             time.sleep(_FIRST_PAUSE * 2**again)
         raise AssertionError("unreachable")  # pragma: no cover
+
+    def _whole(self, request: httpx.Request) -> httpx.Response:
+        """Return an answer, of which a few bytes on the wire may have become very many."""
+        import httpx
+
+        with closing(self._client.send(request, stream=True)) as answer:
+            pieces: list[bytes] = []
+            size = 0
+            for piece in answer.iter_bytes(_PIECE):
+                pieces.append(piece)
+                size += len(piece)
+                if size > _LARGEST:
+                    raise StoreError(
+                        "the server answers without end",
+                        value=request.url.path,
+                        expected=f"at most {_LARGEST} bytes",
+                    )
+            kind = answer.headers.get("content-type", "")
+            return httpx.Response(
+                answer.status_code,
+                headers={"content-type": kind},
+                content=b"".join(pieces),
+                request=request,
+            )
 
     def _object(self, answer: httpx.Response) -> dict[str, Any]:
         try:
@@ -149,3 +174,15 @@ class Asking:
             expected="a server at that address",
             fix="look whether it runs; what was brought over stays, run the command again to go on",
         )
+
+
+def _write(pieces: Iterator[bytes], target: Path, most: int) -> None:
+    size = 0
+    with target.open("wb") as file:
+        for piece in pieces:
+            size += len(piece)
+            if size > most:
+                raise DataError(
+                    "an artifact is larger than the server said", expected=f"{most} bytes"
+                )
+            file.write(piece)
