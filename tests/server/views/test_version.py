@@ -51,7 +51,7 @@ def test_a_version_that_answers_nothing_says_so_and_offers_no_approval(store: St
 def test_what_the_machine_did_is_no_metric_of_a_version(store: Store) -> None:
     assert [one.name for one in version_page(store, "iris", 1)["metrics"]] == ["acc"]
     facts = model_page(store, "iris")
-    assert facts["columns"] == ["acc"]
+    assert facts["columns"] == ("acc",)
     assert ">@a<" in text("model.html", facts)
     run = next(line for line in version_page(store, "iris", 1)["walk"] if line.what == "run")
     assert "acc=0.9" in run.text
