@@ -153,3 +153,26 @@ def test_wrong_tokens_hold_up_nobody_but_who_sends_them(siege: Siege) -> None:
     assert seen[-1] == 429
     for role in ("viewer", "approver", "admin"):
         assert siege.client.get("/api/v1/runs", headers=siege.bearing(role)).status_code == 200
+
+
+def test_a_search_is_no_walk_through_what_is_anothers(siege: Siege) -> None:
+    """The store is asked once, however much of others' there is."""
+    from lapwise.server.access import bind
+    from lapwise.store.calls import Call
+    from tests.server.access.rights import principal
+
+    store, asked = siege.store, 0
+    for one in range(30):
+        store.experiments.create(f"crowd {one}", at=1)
+    apply = Call.apply
+
+    def counted(call: Call, *given: Any) -> Any:
+        nonlocal asked
+        asked += call.verb == "search"
+        return apply(call, *given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Call, "apply", counted)
+        seen = bind(store, principal("viewer", MINE)).experiments.search(limit=1)
+    assert [one.name for one in seen.items] == [MINE]
+    assert asked == 1

@@ -35,10 +35,10 @@ class Away:
     admin: str
     guest: str
 
-    def run(self, *command: str, token: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, token: str | None = None) -> subprocess.CompletedProcess[str]:
         settings = {
             "LAPWISE_STORE": self.address,
-            "LAPWISE_TOKEN": token or self.admin,
+            "LAPWISE_TOKEN": self.admin if token is None else token,
             "XDG_CACHE_HOME": str(self.folder / "cache"),
         }
         return subprocess.run(
@@ -50,7 +50,7 @@ class Away:
             env={**os.environ, **settings},
         )
 
-    def lapwise(self, *words: str, token: str = "") -> subprocess.CompletedProcess[str]:
+    def lapwise(self, *words: str, token: str | None = None) -> subprocess.CompletedProcess[str]:
         return self.run(*COMMAND, *words, token=token)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from lapwise.cli.app import app
 from lapwise.cli.options import AsJson
 from lapwise.cli.render import print_json, show
 from lapwise.core.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from lapwise.server.listening import Tls
 
 __all__ = ["server"]
 
@@ -61,14 +64,9 @@ def server(
     """
     from lapwise.loop.project import find_project
     from lapwise.server.limits import Limits
-    from lapwise.server.listening import Tls
     from lapwise.server.service import Service, run_service
 
-    if (tls_certificate is None) != (tls_key is None):
-        raise DeclarationError(
-            "a certificate and its key come together", fix="give --tls-certificate and --tls-key"
-        )
-    tls = Tls(tls_certificate, tls_key) if tls_certificate and tls_key else None
+    tls = _tls(tls_certificate, tls_key)
     service = Service(
         host=host,
         port=port,
@@ -91,6 +89,16 @@ def server(
 
     project = find_project(Path.cwd())
     run_service(service, project.store, project.blobs, announce=announce)
+
+
+def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
+    from lapwise.server.listening import Tls
+
+    if (certificate is None) != (key is None):
+        raise DeclarationError(
+            "a certificate and its key come together", fix="give --tls-certificate and --tls-key"
+        )
+    return Tls(certificate, key) if certificate and key else None
 
 
 def _size(text: str) -> int:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from lapwise.core.errors import TrackingError
 from lapwise.loop.bootstrap import who
-from lapwise.loop.opening import open_impatiently
 from lapwise.loop.project import find_project
 
 if TYPE_CHECKING:
@@ -111,10 +110,11 @@ def join_run(reference: str | int) -> ActiveRun:
 
 def _opened(begin: Callable[[Store, Path], ActiveRun]) -> ActiveRun:
     """Return a run that is open from now on, and whose end closes the store."""
+    from lapwise.store.open import open_store
     from lapwise.tracking import enter_run, leave_run
 
     project = find_project(Path.cwd())
-    store = open_impatiently(project, PATIENCE)
+    store = open_store(project.store, project.blobs, patience=PATIENCE)
     try:
         run = begin(store, project.root)
     except BaseException:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lapwise.core.protocols import Progress, SilentProgress
-from lapwise.loop.opening import open_impatiently
 from lapwise.loop.project import find_project
 
 if TYPE_CHECKING:
@@ -33,12 +32,13 @@ def sync(start: Path, progress: Progress | None = None) -> tuple[Recovery, ...]:
     Raises:
         StoreError: the store cannot be opened.
     """
+    from lapwise.store.open import open_store
     from lapwise.tracking.recovery import recover
     from lapwise.tracking.wal import log_folder
 
     project = find_project(start)
     if not any(log_folder(project.root).glob("*.wal")):
         return ()  # and no store is made for it
-    with open_impatiently(project, PATIENCE) as store:
+    with open_store(project.store, project.blobs, patience=PATIENCE) as store:
         shown = progress or SilentProgress()
         return recover(store, project.root, progress=shown, all_stores=True)

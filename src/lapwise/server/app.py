@@ -27,10 +27,10 @@ from lapwise.server.calling import call, handshake
 from lapwise.server.description import API, Description
 from lapwise.server.guard import Guard
 from lapwise.server.limits import Limits
-from lapwise.server.mlflow.failures import failed, speaks_mlflow
+from lapwise.server.mlflow.failures import failed
 from lapwise.server.mlflow.routes import MLFLOW
 from lapwise.server.pages import AssetPages, Pages
-from lapwise.server.problem import UnknownError, explained
+from lapwise.server.problem import UnknownError, explained, speaks_mlflow
 from lapwise.server.rendering import Renderer
 from lapwise.server.run_pages import RunPages
 from lapwise.server.shelf import Shelf

@@ -11,8 +11,7 @@ import msgspec
 
 from lapwise.server.asgi import AsgiApp, Message, Receive, Scope, Send, header
 from lapwise.server.limits import Limits, declared, is_file, largest_body, measured, too_long
-from lapwise.server.mlflow.failures import speaks_mlflow, told
-from lapwise.server.problem import Problem
+from lapwise.server.problem import Problem, speaks_mlflow, told
 
 __all__ = ["Guard", "refuse"]
 

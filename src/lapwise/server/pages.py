@@ -12,7 +12,8 @@ from litestar.params import FromPath, Parameter, SkipValidation
 from lapwise.server.asked import FromStore, Number
 from lapwise.server.assets import Assets
 from lapwise.server.catalogue import names
-from lapwise.server.rendering import Rendered, render_page
+from lapwise.server.rendering import Rendered
+from lapwise.server.shown import render_page
 from lapwise.server.views.drift import drift_page
 from lapwise.server.views.lap import lap_page
 from lapwise.server.views.loop import loop_page

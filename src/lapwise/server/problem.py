@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 from litestar.exceptions import HTTPException, ValidationException
 
 from lapwise.core.errors import (
@@ -12,6 +13,7 @@ from lapwise.core.errors import (
     DeclarationError,
     LapwiseError,
     MissingDependencyError,
+    ModelError,
     NotFoundError,
     RolloutError,
     StageError,
@@ -23,12 +25,15 @@ from lapwise.core.errors import (
 from lapwise.core.model import Record
 
 __all__ = [
+    "Failure",
     "HeldUpError",
     "Problem",
     "UnknownError",
     "explained",
     "problem_of",
+    "speaks_mlflow",
     "status_of",
+    "told",
 ]
 
 
@@ -73,6 +78,7 @@ _STATUS: tuple[tuple[type[LapwiseError], int], ...] = (
     (StageError, 409),
     (RolloutError, 409),
     (DeclarationError, 400),
+    (ModelError, 400),
     (TrackingError, 400),
     (UnfitError, 400),
     (StorageFullError, 507),
@@ -128,3 +134,42 @@ def _unfit(error: ValidationException) -> Problem:
     return Problem(
         error="a parameter cannot be used: " + ", ".join(named), expected=f"what {_DESCRIBED} says"
     )
+
+
+# What MLflow's clients read at the addresses of its API.
+_ROOTS = ("/api/2.0/", "/api/3.0/", "/ajax-api/")
+# Of these a client keeps asking for minutes, so only what may pass of itself is answered with one:
+# 408, 429, 500, 502, 503, 504.
+_CODES = {
+    400: "INVALID_PARAMETER_VALUE",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    405: "ENDPOINT_NOT_FOUND",
+    409: "RESOURCE_CONFLICT",
+    413: "INVALID_PARAMETER_VALUE",
+    429: "REQUEST_LIMIT_EXCEEDED",
+    500: "INTERNAL_ERROR",
+    503: "TEMPORARILY_UNAVAILABLE",
+    507: "RESOURCE_LIMIT_EXCEEDED",
+}
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of an answer that is none."""
+
+    error_code: str
+    message: str
+
+
+def speaks_mlflow(path: str) -> bool:
+    """Say whether whoever asks at this address expects MLflow's error bodies."""
+    return path.startswith(_ROOTS)
+
+
+def told(problem: Problem, status: int) -> Failure:
+    """Return a problem in the words of MLflow's clients."""
+    said = [problem.error]
+    said += [f"expected: {problem.expected}"] if problem.expected else []
+    said += [f"to mend: {problem.fix}"] if problem.fix else []
+    return Failure(error_code=_CODES.get(status, "BAD_REQUEST"), message="; ".join(said))

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from litestar import Response
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 from markupsafe import Markup
 
-from lapwise.server.access import principal_of
 from lapwise.server.assets import Assets
-from lapwise.server.catalogue import names
 from lapwise.server.wording import FILTERS
 
-if TYPE_CHECKING:
-    from lapwise.store.model import Store
-
-__all__ = ["Rendered", "Renderer", "data_block", "render_page"]
+__all__ = ["Rendered", "Renderer", "data_block"]
 
 _BREAKING = {
     "<": "\\u003c",
@@ -68,18 +62,3 @@ def data_block(value: object) -> Markup:
     for character, escaped in _BREAKING.items():
         text = text.replace(character, escaped)
     return Markup(text)  # noqa: S704 - what could end the block has just been replaced
-
-
-def render_page(renderer: Renderer, template: str, store: Store, **facts: Any) -> Response[str]:
-    """Return a page with the names of all products, and of whoever asks, at its top.
-
-    Args:
-        renderer: the templates.
-        template: the file's name.
-        store: as it was given to whoever asks.
-        facts: what the template says; ``product`` and ``here`` are where the page stands.
-    """
-    whose = principal_of(store)
-    who = whose.name if whose else ""
-    content = renderer.render(template, products=names(store), who=who, **facts)
-    return Response(content, media_type="text/html; charset=utf-8")

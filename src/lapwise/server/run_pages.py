@@ -10,8 +10,9 @@ from litestar.params import FromQuery, Parameter
 
 from lapwise.server.asked import FromStore
 from lapwise.server.download import LARGEST_PICTURE, picture_type
-from lapwise.server.rendering import Rendered, render_page
+from lapwise.server.rendering import Rendered
 from lapwise.server.run_api import find_artifact
+from lapwise.server.shown import render_page
 from lapwise.server.views.comparison import comparison_page
 from lapwise.server.views.run import run_page
 from lapwise.server.views.runs import Asked, runs_page

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["open_blobs", "open_database", "open_store"]
 
 
-def open_store(url: str, blobs: str) -> Store:
+def open_store(url: str, blobs: str, *, patience: float | None = None) -> Store:
     """Open a store, making what is not there yet.
 
     Args:
@@ -22,6 +22,8 @@ def open_store(url: str, blobs: str) -> Store:
             server, with a token in ``LAPWISE_TOKEN``.
         blobs: a folder, or ``s3://bucket/prefix`` with credentials from the ``AWS_*`` environment;
             a server has its own.
+        patience: seconds for which a call insists on a server that does not answer; None for as
+            long as a command may wait. Nothing is sent before the first call.
 
     Raises:
         SchemaError: the database is of a newer or an older version of Lapwise.
@@ -31,7 +33,7 @@ def open_store(url: str, blobs: str) -> Store:
     if is_remote(url):
         from lapwise.store.remote import open_remote
 
-        return open_remote(url)
+        return open_remote(url) if patience is None else open_remote(url, patience=patience)
     from lapwise.store.local import open_local
 
     return open_local(url, blobs)

@@ -199,6 +199,9 @@ def searches(place: str) -> Rule:
         if asking.everywhere("viewer"):
             return call.apply(asking.store, asked)
         asking.require_somewhere("viewer")
+        # The store leaves others' out itself, or a page of one would be a walk through all there are.
+        where = _among(asking.visible(), asked.where)
+        asked = msgspec.structs.replace(asked, where=where)
         found: list[Any] = []
         after = asked.after
         while len(found) < asked.limit:

@@ -6,15 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lapwise.server.mlflow.failures import failed, speaks_mlflow
+    from lapwise.server.mlflow.failures import failed
     from lapwise.server.mlflow.routes import MLFLOW
 
-__all__ = ["MLFLOW", "failed", "speaks_mlflow"]
+__all__ = ["MLFLOW", "failed"]
 
 _HOMES = {
     "MLFLOW": "lapwise.server.mlflow.routes",
     "failed": "lapwise.server.mlflow.failures",
-    "speaks_mlflow": "lapwise.server.mlflow.failures",
 }
 
 

@@ -15,7 +15,6 @@ from lapwise.server.mlflow.failures import Refusal, sayable
 from lapwise.server.mlflow.wire import KeyValue
 
 __all__ = [
-    "LONGEST_NAME",
     "check_batch",
     "check_description",
     "check_experiment_name",
@@ -27,7 +26,7 @@ __all__ = [
     "checked_tags",
 ]
 
-LONGEST_NAME = 250
+_LONGEST_NAME = 250
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 8000
 _LONGEST_LABEL = 100_000
@@ -53,8 +52,8 @@ def check_name(name: str, where: str, kind: str) -> None:
         raise Refusal(
             f"Invalid value \"\" for parameter '{where}' supplied: A key name must be provided."
         )
-    check_length(name, kind, LONGEST_NAME)
-    shown = f"Invalid value {_shown(name)} for parameter '{where}' supplied: "
+    check_length(name, kind, _LONGEST_NAME)
+    shown = f"Invalid value \"{sayable(name)}\" for parameter '{where}' supplied: "
     if not _NAME.fullmatch(name):
         raise Refusal(
             shown + "Names may only contain alphanumerics, underscores (_), dashes (-), "
@@ -77,7 +76,7 @@ def check_length(value: str, kind: str, most: int) -> None:
 def check_experiment_name(name: str) -> None:
     """Refuse what cannot name an experiment."""
     if not name.strip() or not name.isprintable():
-        raise Refusal(f"Invalid experiment name: {_shown(name)}")
+        raise Refusal(f'Invalid experiment name: "{sayable(name)}"')
     check_length(name, "name", _LONGEST_EXPERIMENT)
 
 
@@ -155,7 +154,3 @@ def checked_labels(pairs: tuple[KeyValue, ...], where: str = "tags") -> dict[str
         check_length(pair.value, "value", _LONGEST_LABEL)
         found[pair.key] = pair.value
     return found
-
-
-def _shown(name: str) -> str:
-    return '"' + name[:100].encode("unicode_escape").decode() + '"'
