@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lapwise.store.model import Store
 from lapwise.store.experiment_names import experiment_named
+from lapwise.store.model import Store
 
 
 def test_a_name_of_digits_is_never_taken_for_a_number(store: Store) -> None:
