@@ -36,8 +36,6 @@ def test_many_that_ask_at_once_get_one_environment() -> None:
     assert {one.returncode for one in asking} == {0}
     [python] = found
     code = "import mlflow, sys; print(mlflow.__version__); import lapwise"
-    done = subprocess.run(
-        [python, "-c", code], capture_output=True, text=True, cwd="/", check=False
-    )
+    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == made.versions("mlflow")["mlflow"]
     assert "No module named 'lapwise'" in done.stderr

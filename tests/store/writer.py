@@ -58,9 +58,9 @@ def one_round(store: Store, name: str, index: int) -> None:
     say("step", [step.key, step.outputs[0].digest])
     lap = store.laps.create(making.lap(SHARED))
     say("lap", [lap.id, lap.number])
-    version = store.models.add(
-        making.version(SHARED, f"{name} {index}", run.id), making.act(subject=run.id)
-    )
+    # Of a lap: only a name that a loop governs has one version in production.
+    made = making.version(SHARED, f"{name} {index}", run.id, lap.id)
+    version = store.models.add(made, making.act(subject=run.id))
     say("version", [version.id, version.number])
     in_use(store, name, index, version.id)
     promote(store, version.id)
