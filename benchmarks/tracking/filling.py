@@ -92,13 +92,14 @@ def served(
         start_new_session=True,
     )
     try:
-        while CLOCK.monotonic() - begun < LONGEST_START:
-            assert process.poll() is None, "the server died before it answered"
-            try:
-                if httpx.get(uri + ask, timeout=5, trust_env=False).status_code == 200:
-                    break
-            except httpx.TransportError:
-                CLOCK.sleep(0.02)
+        with httpx.Client(timeout=5, trust_env=False, verify=False) as client:
+            while CLOCK.monotonic() - begun < LONGEST_START:
+                assert process.poll() is None, "the server died before it answered"
+                try:
+                    if client.get(uri + ask).status_code == 200:
+                        break
+                except httpx.TransportError:
+                    CLOCK.sleep(0.01)
         yield Serving(uri, process, CLOCK.monotonic() - begun)
     finally:
         import psutil

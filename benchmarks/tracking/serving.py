@@ -90,7 +90,12 @@ def lapwise_server(folder: Path, large: Path) -> Figures:
     home.mkdir()
     port = free_port()
     program = str(Path(sys.executable).with_name("lapwise"))
-    with served([program, "server", "--port", str(port)], port, home, dict(os.environ)) as server:
+    place = {
+        **os.environ,
+        "LAPWISE_STORE": f"sqlite:///{home / 'lapwise.db'}",
+        "LAPWISE_BLOBS": str(home / "blobs"),
+    }
+    with served([program, "server", "--port", str(port)], port, home, place) as server:
         send = [sys.executable, "-c", SENDER, server.uri, str(large)]
         log = [sys.executable, "-c", LOGGER, server.uri, str(folder), str(MANY)]
         return _figures(server, log, send, dict(os.environ))

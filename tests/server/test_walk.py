@@ -17,7 +17,7 @@ from lapwise.core.access import ROLES, Role
 from lapwise.core.errors import AccessError
 from lapwise.server.access import Turnstile
 from lapwise.server.access.sessions import Sessions
-from lapwise.server.app import create_routes
+from lapwise.server.app import create_mlflow_routes, create_routes
 from lapwise.server.mlflow.coverage import refusals
 from lapwise.server.shelf import Shelf
 from lapwise.store.model import Store
@@ -72,9 +72,12 @@ def site(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
 def ways() -> set[str]:
     """Return every method and address that the application answers."""
     shelf = Shelf(lambda: None)  # type: ignore[arg-type, return-value]
-    app = create_routes(shelf, Turnstile(shelf.store), Sessions(), login=True)
+    ours = create_routes(shelf, Turnstile(shelf.store), Sessions(), login=True).routes
+    mlflow = create_mlflow_routes(shelf, login=True).routes
     return {
-        f"{method} {route.path}" for route in app.routes for method in route.methods - {"OPTIONS"}
+        f"{method} {route.path}"
+        for route in (*ours, *mlflow)
+        for method in route.methods - {"OPTIONS"}
     }
 
 

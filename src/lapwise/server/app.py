@@ -27,16 +27,15 @@ from lapwise.server.calling import call, handshake
 from lapwise.server.description import API, Description
 from lapwise.server.guard import Guard
 from lapwise.server.limits import Limits
-from lapwise.server.mlflow.failures import failed
-from lapwise.server.mlflow.routes import MLFLOW
+from lapwise.server.made_when_asked import MadeWhenAsked
 from lapwise.server.pages import AssetPages, Pages
-from lapwise.server.problem import UnknownError, explained, speaks_mlflow
+from lapwise.server.problem import UnknownError, answers_mlflow, explained
 from lapwise.server.rendering import Renderer
 from lapwise.server.run_pages import RunPages
 from lapwise.server.shelf import Shelf
 from lapwise.store.model import Store
 
-__all__ = ["create_app", "create_routes"]
+__all__ = ["create_app", "create_mlflow_routes", "create_routes"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -78,7 +77,13 @@ def create_app(
     turnstile, sessions = Turnstile(shelf.store), Sessions()
     routes = create_routes(shelf, turnstile, sessions, login=login)
     routes.state["limits"] = limits
-    app = cast("AsgiApp", routes)
+
+    def for_mlflow() -> AsgiApp:
+        made = create_mlflow_routes(shelf, login=login)
+        made.state["limits"] = limits
+        return cast("AsgiApp", made)
+
+    app: AsgiApp = MadeWhenAsked(cast("AsgiApp", routes), answers_mlflow, for_mlflow)
     if login:
         app = Door(app, turnstile, sessions)
     return Guard(app, hosts, numbers=numbers, limits=limits)
@@ -87,7 +92,7 @@ def create_app(
 def create_routes(
     shelf: Shelf, turnstile: Turnstile, sessions: Sessions, *, login: bool
 ) -> Litestar:
-    """Return what answers behind guard and door; ``app.routes`` lists every address.
+    """Return what answers behind guard and door, but for MLflow's API; ``routes`` lists every address.
 
     Each handler is given the store bound to whoever asks. With ``login`` and nobody known, there is
     none to give, so an address that the door let through by mistake still shows nothing.
@@ -95,7 +100,44 @@ def create_routes(
     check_rules()
     assets = Assets()
     renderer = Renderer(assets)
+    return _application(
+        [
+            health,
+            Router(API, route_handlers=[*RECORDS, Description, handshake, call, *BLOBS]),
+            Pages,
+            RunPages,
+            AssetPages,
+            *([Login] if login else []),
+        ],
+        dependencies={
+            "store": _store_for(shelf, login=login),
+            "renderer": Provide(lambda: renderer, sync_to_thread=False),
+            "assets": Provide(lambda: assets, sync_to_thread=False),
+            "turnstile": Provide(lambda: turnstile, sync_to_thread=False),
+            "sessions": Provide(lambda: sessions, sync_to_thread=False),
+        },
+        failures=_Failures(renderer),
+        on_shutdown=[shelf.close],
+    )
 
+
+def create_mlflow_routes(shelf: Shelf, *, login: bool) -> Litestar:
+    """Return what answers MLflow's clients, as :func:`create_routes` the rest.
+
+    Its 360 addresses take a quarter of a second to make, so they wait for the first such client.
+    """
+    from lapwise.server.mlflow.failures import failed
+    from lapwise.server.mlflow.routes import MLFLOW
+
+    def refuse(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        _report(request, error)
+        return failed(error)
+
+    store = _store_for(shelf, login=login)
+    return _application([*MLFLOW], dependencies={"store": store}, failures=refuse)
+
+
+def _store_for(shelf: Shelf, *, login: bool) -> Provide:
     def store_for(request: Request[Any, Any, Any]) -> Store:
         if not login:
             return shelf.store()
@@ -104,27 +146,23 @@ def create_routes(
             raise UnknownError
         return bind(shelf.store(), cast("Any", principal))
 
+    return Provide(store_for, sync_to_thread=True)
+
+
+def _application(
+    handlers: Sequence[Any],
+    *,
+    dependencies: dict[str, Provide],
+    failures: Callable[[Request[Any, Any, Any], Exception], Response[Any]],
+    on_shutdown: Sequence[Callable[[], None]] = (),
+) -> Litestar:
     return _Application(
-        route_handlers=[
-            health,
-            Router(API, route_handlers=[*RECORDS, Description, handshake, call, *BLOBS]),
-            *MLFLOW,
-            Pages,
-            RunPages,
-            AssetPages,
-            *([Login] if login else []),
-        ],
-        dependencies={
-            "store": Provide(store_for, sync_to_thread=True),
-            "renderer": Provide(lambda: renderer, sync_to_thread=False),
-            "assets": Provide(lambda: assets, sync_to_thread=False),
-            "turnstile": Provide(lambda: turnstile, sync_to_thread=False),
-            "sessions": Provide(lambda: sessions, sync_to_thread=False),
-        },
-        exception_handlers={Exception: _Failures(renderer)},
+        route_handlers=handlers,
+        dependencies=dependencies,
+        exception_handlers={Exception: failures},
         request_max_body_size=None,  # the guard counts, for every address
         openapi_config=None,  # its router would answer unknown addresses with pages of its own
-        on_shutdown=[shelf.close],
+        on_shutdown=on_shutdown,
         logging_config=None,
     )
 
@@ -144,12 +182,9 @@ class _Failures:
         self._renderer = renderer
 
     def __call__(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        _report(request, error)
         status, problem = explained(error)
-        if status >= 500 and not isinstance(error, LapwiseError):
-            _LOG.error("%s failed", request.url.path, exc_info=error)
         headers = error.headers if isinstance(error, HTTPException) else None
-        if speaks_mlflow(request.url.path):
-            return failed(error)
         if request.url.path.startswith(("/api/", "/health")):
             return Response(problem, status_code=status, media_type=MediaType.JSON, headers=headers)
         page = self._renderer.render(
@@ -158,3 +193,9 @@ class _Failures:
         return Response(
             page, status_code=status, media_type="text/html; charset=utf-8", headers=headers
         )
+
+
+def _report(request: Request[Any, Any, Any], error: Exception) -> None:
+    """Write to the log what the server itself did wrong."""
+    if explained(error)[0] >= 500 and not isinstance(error, LapwiseError):
+        _LOG.error("%s failed", request.url.path, exc_info=error)

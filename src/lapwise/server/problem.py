@@ -29,6 +29,7 @@ __all__ = [
     "HeldUpError",
     "Problem",
     "UnknownError",
+    "answers_mlflow",
     "explained",
     "problem_of",
     "speaks_mlflow",
@@ -137,7 +138,8 @@ def _unfit(error: ValidationException) -> Problem:
 
 
 # What MLflow's clients read at the addresses of its API.
-_ROOTS = ("/api/2.0/", "/api/3.0/", "/ajax-api/")
+_ROOTS = ("/api/2.0", "/api/3.0", "/ajax-api/")  # one address of MLflow lacks the slash
+_BESIDE = frozenset({"/version", "/v1/traces"})  # addresses of its clients that stand elsewhere
 # Of these a client keeps asking for minutes, so only what may pass of itself is answered with one:
 # 408, 429, 500, 502, 503, 504.
 _CODES = {
@@ -165,6 +167,11 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 def speaks_mlflow(path: str) -> bool:
     """Say whether whoever asks at this address expects MLflow's error bodies."""
     return path.startswith(_ROOTS)
+
+
+def answers_mlflow(path: str) -> bool:
+    """Say whether an address belongs to MLflow's API, in its own words or not."""
+    return speaks_mlflow(path) or path in _BESIDE
 
 
 def told(problem: Problem, status: int) -> Failure:
