@@ -115,7 +115,7 @@ def test_one_asks_sorts_and_goes_on_by_hand_and_the_address_says_it(page: Page, 
     page.get_by_role("link", name="auc", exact=True).click()
     page.wait_for_url("**order=metrics.auc+DESC*")
     assert "params.lr >= 0.1" in page.get_by_label("Where").input_value()
-    values = [float(one) for one in page.locator("tbody td.num:nth-of-type(4)").all_inner_texts()]
+    values = [float(one) for one in page.locator("tbody td.num:nth-of-type(5)").all_inner_texts()]
     assert values == sorted(values, reverse=True)
     assert len(values) == SWEPT // 4
     shared = page.url

@@ -164,3 +164,14 @@ def test_from_six_runs_on_what_explains_a_metric_comes_first(store: Store) -> No
         compare(store, asked, metric="none")
     with pytest.raises(NotFoundError):
         compare(store, [*asked, "999"])
+
+
+def test_versions_of_one_table_stand_beside_each_other(store: Store, tmp_path: Path) -> None:
+    """A lap names what it read as table@v7."""
+    runs = []
+    for number in (1, 2):
+        part = KeyPart(name=f"flights@v{number}", digest=str(number) * 64)
+        with start_run("e", store=store, root=tmp_path, seed=1, datasets=[part]) as run:
+            runs.append(run.id)
+    different = [one for one in compare(store, runs).different if one.kind == "data"]
+    assert [(one.name, one.values) for one in different] == [("flights", ("1" * 6, "2" * 6))]

@@ -199,9 +199,11 @@ def _seed(capture: Capture | None) -> Values:
 def _data(capture: Capture | None, labels: Mapping[Digest, str]) -> Values:
     if capture is None:
         return {}
-    versions = {part.name: labels[part.digest] for part in capture.datasets}
+    versions: dict[str, list[str]] = {}
+    for part in capture.datasets:  # a lap names them as table@v7, and what differs is the version
+        versions.setdefault(part.name.partition("@v")[0], []).append(labels[part.digest])
     return {
-        **versions,
+        **{table: ", ".join(dict.fromkeys(found)) for table, found in versions.items()},
         **_present({"split": _short(capture.split), "frame": _short(capture.frame)}),
     }
 
