@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from lapwise.core.model import Artifact, Metric, Param, Tag
+from tests.chromium import launched
 from tests.security.siege import Siege
 from tests.server.access.acts import MINE
-from tests.server.test_pages import ARGUMENTS
 from tests.store.making import act, lap, run, version
 
 SCRIPT = "<script>window.stolen=1</script>"
@@ -29,17 +28,13 @@ EVIL = (
 @pytest.fixture(scope="module")
 def page(sqlite_siege: Siege) -> Iterator[Page]:
     """A browser that is logged in."""
-    found = shutil.which("chromium")
-    assert found, "Chromium is not installed: apt-get install chromium"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
+    with launched() as chromium:
         page = chromium.new_context().new_page()
         page.goto(f"{sqlite_siege.client.base_url}/login")
         page.fill("#token", sqlite_siege.tokens["viewer", "*"])
         page.click("main button")
         page.wait_for_url(f"{sqlite_siege.client.base_url}/")
         yield page
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

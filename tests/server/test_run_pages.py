@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from lapwise.store.open import open_store
+from tests.chromium import launched
 from tests.server.conftest import running
 from tests.server.seen import HOSTILE
 from tests.server.sweep import NAMES, PATCH, PNG, SWEPT, WIDE, fill
-from tests.server.test_pages import ARGUMENTS, opened
+from tests.server.test_pages import opened
 
 MANY = ",".join(str(n) for n in range(1, SWEPT + 1))
 
@@ -54,13 +55,8 @@ def sweep(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Any) -> Ite
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.fail("Chromium is not installed: apt-get install chromium", pytrace=False)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

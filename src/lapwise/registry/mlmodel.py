@@ -66,7 +66,7 @@ def read_signature(content: bytes) -> Signature:
 
 def _texts(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield (path, value) of the wanted texts of the first document."""
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     try:
         yield from _walked(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))

@@ -12,9 +12,9 @@ import pytest
 
 from lapwise.store.model import Store
 from lapwise.store.open import open_store
+from tests.chromium import launched
 from tests.server.access.acts import keep
 from tests.server.sharing import bearer, give, sharing
-from tests.server.test_pages import ARGUMENTS
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +60,8 @@ def test_a_browser_is_led_to_the_login_and_back(
 
 def test_a_person_logs_in_looks_and_logs_out(kept: tuple[str, Store]) -> None:
     """In a real browser, which decides by itself what it says of origins and cookies."""
-    from playwright.sync_api import sync_playwright
-
     url, store = kept
-    found = shutil.which("chromium")
-    assert found, "Chromium is not installed: apt-get install chromium"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
+    with launched() as chromium:
         page = chromium.new_page()
         page.goto(f"{url}/models/churn")
         page.fill("#token", give(store, ("viewer", "churn")))
@@ -77,7 +72,6 @@ def test_a_person_logs_in_looks_and_logs_out(kept: tuple[str, Store]) -> None:
         page.wait_for_url("**/login")
         page.goto(f"{url}/models/churn")
         assert page.inner_text("h1") == "Log in"
-        chromium.close()
 
 
 def test_logging_out_ends_the_session(kept: tuple[str, Store], browser: httpx.Client) -> None:

@@ -6,10 +6,10 @@ MLflow's calls all end here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lapwise.core.digest import Digest
 from lapwise.core.errors import AccessError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lapwise.store.uploads import Uploads
 
 __all__ = ["BoundBlobs", "bind", "principal_of"]
+
+T = TypeVar("T")
 
 
 def bind(store: Store, principal: Principal) -> Store:
@@ -57,6 +59,7 @@ class BoundBlobs:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
+        self._bare = asking.store.blobs
 
     @property
     def principal(self) -> Principal:
@@ -65,60 +68,60 @@ class BoundBlobs:
 
     def put(self, content: bytes) -> Digest:
         """Keep bytes; for contributors."""
-        return self._call("put", content=content)  # type: ignore[no-any-return]
+        return self._call(self._bare.put, content=content)
 
     def put_file(self, path: Path, *, expected: Digest | None = None) -> Digest:
         """Keep a file; for contributors."""
-        return self._call("put_file", path=path, expected=expected)  # type: ignore[no-any-return]
+        return self._call(self._bare.put_file, path=path, expected=expected)
 
     def get(self, digest: Digest) -> bytes:
         """Return the bytes of a blob that something visible names."""
-        return self._call("get", digest=digest)  # type: ignore[no-any-return]
+        return self._call(self._bare.get, digest=digest)
 
     def path(self, digest: Digest) -> Path:
         """Return a file with a blob that something visible names."""
-        return self._call("path", digest=digest)  # type: ignore[no-any-return]
+        return self._call(self._bare.path, digest=digest)
 
     def has(self, digest: Digest) -> bool:
         """Return whether a blob is there and may be read."""
-        return self._call("has", digest=digest)  # type: ignore[no-any-return]
+        return self._call(self._bare.has, digest=digest)
 
     def size(self, digest: Digest) -> int:
         """Return the size of a blob that something visible names."""
-        return self._call("size", digest=digest)  # type: ignore[no-any-return]
+        return self._call(self._bare.size, digest=digest)
 
     def uploads(self) -> Uploads:
         """Return what has come of blobs that are sent in pieces; for contributors."""
-        return self._call("uploads")  # type: ignore[no-any-return]
+        return self._call(self._bare.uploads)
 
     def digests(self) -> Iterator[Digest]:
         """Yield all digests; for admins."""
-        return self._call("digests")  # type: ignore[no-any-return]
+        return self._call(self._bare.digests)
 
     def remove(self, digest: Digest) -> None:
         """Remove a blob; for admins."""
-        self._call("remove", digest=digest)
+        self._call(self._bare.remove, digest=digest)
 
     def anchor(self, name: str, content: bytes) -> None:
         """Anchor an entry of the audit log; for approvers."""
-        self._call("anchor", name=name, content=content)
+        self._call(self._bare.anchor, name=name, content=content)
 
     def anchors(self) -> dict[str, bytes]:
         """Return every anchor; for viewers of all products."""
-        return self._call("anchors")  # type: ignore[no-any-return]
+        return self._call(self._bare.anchors)
 
-    def _call(self, verb: str, **asked: Any) -> Any:
-        return _judge(self._asking, _BlobCall(verb), SimpleNamespace(**asked))
+    def _call(self, verb: Callable[..., T], **asked: Any) -> T:
+        found: T = _judge(self._asking, _BlobCall(verb), SimpleNamespace(**asked))
+        return found
 
 
 class _BlobCall:
-    def __init__(self, verb: str) -> None:
-        self.name = f"blobs/{verb}"
+    def __init__(self, verb: Callable[..., Any]) -> None:
+        self.name = f"blobs/{verb.__name__}"
         self._verb = verb
 
     def apply(self, store: Store, request: Any) -> Any:
-        verb: Any = getattr(store.blobs, self._verb)
-        return verb(**vars(request))
+        return self._verb(**vars(request))
 
 
 def _judge(asking: Asking, call: Called, request: Any) -> Any:
