@@ -14,7 +14,7 @@ COMPILE = [
     *("--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url"),
     *("--custom-compile-command", "make lock"),
 ]
-EXTRAS = ("local", "serve", "server", "postgres", "lightgbm", "xgboost", "gpu", "examples")
+EXTRAS = ("local", "serve", "server", "postgres", "redis", "lightgbm", "xgboost", "gpu", "examples")
 
 
 def main(arguments: list[str]) -> None:

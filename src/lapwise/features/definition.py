@@ -6,6 +6,7 @@ from typing import cast
 
 from lapwise.core.declaration import Table
 from lapwise.core.digest import Digest
+from lapwise.core.duration import format_duration
 from lapwise.core.errors import NotFoundError
 from lapwise.features.demand import OnDemand, OnDemandDefinition
 from lapwise.features.model import FeatureView, ViewDefinition, view_definition, view_digest
@@ -47,4 +48,5 @@ def load_definition(digest: Digest, records: RecordSource) -> FeatureView | OnDe
         found = records.get(_ON_DEMAND, digest, OnDemandDefinition)
         return OnDemand.of(cast("OnDemandDefinition", found))
     table = Table(view.table, view.table, key=view.key, event=view.event, known=view.known)
-    return FeatureView(view.name, table, view.by, dict(view.features))
+    grain = format_duration(view.grain)
+    return FeatureView(view.name, table, view.by, dict(view.features), grain=grain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -12,7 +12,7 @@ import msgspec
 
 from lapwise.core.declaration import Table
 from lapwise.core.digest import Digest, digest_value
-from lapwise.core.duration import parse_duration
+from lapwise.core.duration import format_duration, parse_duration
 from lapwise.core.errors import DeclarationError
 from lapwise.core.model import Record
 
@@ -20,10 +20,13 @@ __all__ = [
     "Aggregate",
     "FeatureView",
     "Kind",
+    "Latest",
     "ViewDefinition",
     "count",
+    "distinct",
     "first",
     "last",
+    "last_n",
     "max",
     "mean",
     "min",
@@ -34,9 +37,11 @@ __all__ = [
     "view_digest",
 ]
 
-Kind: TypeAlias = Literal["count", "first", "last", "max", "mean", "min", "rate", "std", "sum"]
+Kind: TypeAlias = Literal[
+    "count", "distinct", "first", "last", "max", "mean", "min", "rate", "std", "sum"
+]
 
-SEMANTICS = 1
+SEMANTICS = 2
 """Raised when the same declaration would give other numbers: it is part of every view's digest."""
 
 
@@ -44,13 +49,24 @@ class Aggregate(msgspec.Struct, frozen=True):
     """One feature: ``kind`` of the values of ``column`` over the last ``within`` microseconds.
 
     ``column`` is empty for ``count``. ``quantum`` is the step of fixed-point arithmetic, None for
-    the default of the column's type (see ``docs/features.md``).
+    the default of the column's type (see ``docs/features.md``). ``place`` is for ``last``: 1 for
+    the latest observation, 2 for the one before it, and so on.
     """
 
     kind: Kind
     column: str
     within: int
     quantum: float | None = None
+    place: int = 1
+
+
+class Latest(msgspec.Struct, frozen=True):
+    """The latest observations of a column, a feature each; what :func:`last_n` returns."""
+
+    aggregates: tuple[Aggregate, ...]
+
+
+_MOST_PLACES = 64
 
 
 def count(*, within: str) -> Aggregate:
@@ -65,6 +81,31 @@ def count(*, within: str) -> Aggregate:
 def last(column: str, *, within: str) -> Aggregate:
     """Take the value of the latest row of the window: greatest by (event, known, key)."""
     return _aggregate("last", column, within)
+
+
+def last_n(column: str, n: int, *, within: str) -> Latest:
+    """Take the latest ``n`` values of the window as ``n`` features, newest first.
+
+    A view that calls it ``"delay"`` has the features ``delay_1`` (the latest), ``delay_2``, …; those
+    that the window has no value for are null.
+
+    Raises:
+        DeclarationError: ``n`` is below 1 or above 64.
+
+    >>> [one.place for one in last_n("delay", 3, within="7d").aggregates]
+    [1, 2, 3]
+    """
+    if not 1 <= n <= _MOST_PLACES:
+        raise DeclarationError(
+            "last_n takes another number of values", value=n, expected=f"1 to {_MOST_PLACES}"
+        )
+    latest = _aggregate("last", column, within)
+    return Latest(tuple(msgspec.structs.replace(latest, place=i) for i in range(1, n + 1)))
+
+
+def distinct(column: str, *, within: str) -> Aggregate:
+    """Count the different values of the window, exactly; 0 when there are none."""
+    return _aggregate("distinct", column, within)
 
 
 def first(column: str, *, within: str) -> Aggregate:
@@ -133,9 +174,13 @@ class FeatureView:
         table: where the rows come from, with their key, event and known time.
         by: the column or columns, of the table and of the examples, that name the entity.
         features: an aggregate for each feature's name, in order.
+        grain: windows begin on whole multiples of this since 1970 (UTC), so that up to one grain
+            more is seen; the same offline and online. Default: to the microsecond.
+        owner: who answers for it; no part of what the numbers mean.
 
     Raises:
-        DeclarationError: a name is empty, or there is no entity or no feature.
+        DeclarationError: a name is empty, there is no entity or no feature, or a window is shorter
+            than the grain.
 
     >>> arrivals = Table("arrivals", "arrivals.parquet", key="flight_id", event="arrived_at")
     >>> plane = FeatureView("plane", arrivals, by="tailnum", features={
@@ -148,13 +193,18 @@ class FeatureView:
     table: Table
     by: tuple[str, ...]
     features: tuple[tuple[str, Aggregate], ...]
+    grain: int
+    owner: str
 
     def __init__(
         self,
         name: str,
         table: Table,
         by: str | tuple[str, ...] | list[str],
-        features: Mapping[str, Aggregate],
+        features: Mapping[str, Aggregate | Latest],
+        *,
+        grain: str | None = None,
+        owner: str = "",
     ) -> None:
         entity = (by,) if isinstance(by, str) else tuple(by)
         if not name or not name.replace("_", "").replace("-", "").isalnum():
@@ -172,17 +222,17 @@ class FeatureView:
                 f"view '{name}' has no features",
                 expected='features={"name": lw.count(within="1d")}',
             )
-        for feature, aggregate in features.items():
-            if not feature or not isinstance(aggregate, Aggregate):
-                raise DeclarationError(
-                    f"view '{name}': feature '{feature}' is not an aggregate",
-                    value=aggregate,
-                    expected='a name, and an aggregate such as lw.mean("delay", within="7d")',
-                )
+        width = 1 if grain is None else parse_duration(grain)
+        if width < 1:
+            raise DeclarationError(
+                f"view '{name}': the grain is empty", value=grain, expected='grain="1h"'
+            )
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "table", table)
         object.__setattr__(self, "by", entity)
-        object.__setattr__(self, "features", tuple(features.items()))
+        object.__setattr__(self, "features", tuple(_named(name, features, width)))
+        object.__setattr__(self, "grain", width)
+        object.__setattr__(self, "owner", owner)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -200,6 +250,45 @@ class FeatureView:
         return tuple(sorted({a.column for _, a in self.features if a.column}))
 
 
+def _named(
+    view: str, features: Mapping[str, object], grain: int
+) -> Iterator[tuple[str, Aggregate]]:
+    """Yield each feature with its name; the latest values are numbered from 1, the newest."""
+    taken: set[str] = set()
+    for feature, given in features.items():
+        if isinstance(given, Aggregate):
+            several = [(feature, given)]
+        elif isinstance(given, Latest):
+            several = [(f"{feature}_{one.place}", one) for one in given.aggregates]
+        else:
+            several = []
+        if not feature or not several:
+            raise DeclarationError(
+                f"view '{view}': feature '{feature}' is not an aggregate",
+                value=given,
+                expected='a name, and an aggregate such as lw.mean("delay", within="7d")',
+            )
+        for name, aggregate in several:
+            _check(view, name, aggregate, grain, taken)
+            taken.add(name)
+            yield name, aggregate
+
+
+def _check(view: str, name: str, aggregate: Aggregate, grain: int, taken: set[str]) -> None:
+    if name in taken:
+        raise DeclarationError(
+            f"view '{view}': two features have one name",
+            value=name,
+            expected="a name of its own for each feature",
+        )
+    if aggregate.within < grain:
+        raise DeclarationError(
+            f"view '{view}': the window of '{name}' is shorter than the view's grain",
+            value=format_duration(aggregate.within),
+            expected=f'{format_duration(grain)} or more, or a smaller grain="..."',
+        )
+
+
 class ViewDefinition(Record, frozen=True, kw_only=True):
     """All of a view that its numbers depend on, in the form the store keeps."""
 
@@ -210,6 +299,7 @@ class ViewDefinition(Record, frozen=True, kw_only=True):
     known: str
     by: tuple[str, ...]
     features: tuple[tuple[str, Aggregate], ...]
+    grain: int = 1
     semantics: int = SEMANTICS
 
 
@@ -223,6 +313,7 @@ def view_definition(view: FeatureView) -> ViewDefinition:
         known=view.table.known,
         by=view.by,
         features=view.features,
+        grain=view.grain,
     )
 
 
