@@ -2,7 +2,7 @@
 # Another interpreter: make test PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check prove bench bench-tracking screenshots format docs lock install clean
+.PHONY: help demo test check prove bench bench-features bench-tracking screenshots format docs lock install clean
 
 export PYTHON
 BIN := .venv/bin
@@ -33,6 +33,9 @@ bench: install  ## Measure, and print the seconds
 
 bench-tracking: install  ## Measure tracking and the server beside MLflow
 	@$(BIN)/python -m benchmarks tracking --peers
+
+bench-features: install  ## Measure features beside bare Polars, LMDB, Redis and Feast
+	@$(BIN)/python -m benchmarks features $(ARGS)
 
 PROJECT ?= lapwise-demo
 screenshots: install  ## Photograph a demo's pages into docs/img (PROJECT=folder)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -34,7 +34,12 @@ class Spent:
 
 
 def run(
-    command: Sequence[str], folder: Path, *, watch: bool = False, fine: Sequence[int] = (0,)
+    command: Sequence[str],
+    folder: Path,
+    *,
+    watch: bool = False,
+    fine: Sequence[int] = (0,),
+    environment: Mapping[str, str] | None = None,
 ) -> Spent:
     """Run a program to its end.
 
@@ -43,6 +48,7 @@ def run(
         folder: its working directory.
         watch: look at the memory of the process and its children 20 times a second.
         fine: exit codes that are no failure.
+        environment: its variables; None for ours.
 
     Raises:
         RuntimeError: it failed; the message is what it complained.
@@ -50,7 +56,7 @@ def run(
     clock = MachineClock()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         started = clock.monotonic()
-        child = subprocess.Popen(command, cwd=folder, stdout=out, stderr=errors)
+        child = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=errors)
         peak = 0.0
         while True:
             pid, status, usage = os.wait4(child.pid, os.WNOHANG if watch else 0)

@@ -49,11 +49,16 @@ def in_window(example: Row, t: int, view: FeatureView, rows: list[Row], within: 
         row
         for row in in_force.values()
         if row["event"] is not None
-        and t - within <= row["event"] <= t
+        and start_of(t, within, view.grain) <= row["event"] <= t
         and all(row[name] == example[name] for name in view.by)
     ]
     key = tuple(view.table.key)
     return sorted(seen, key=lambda row: (row["event"], row["known"], *(row[name] for name in key)))
+
+
+def start_of(t: int, within: int, grain: int) -> int:
+    """Return when a window begins: on a whole multiple of the grain, at or before t - within."""
+    return (t - within) // grain * grain
 
 
 def standing(row: Row, view: FeatureView) -> tuple[Any, ...]:
@@ -73,13 +78,15 @@ def finish(aggregate: Aggregate, rows: list[Row], view: FeatureView, *, is_float
     if aggregate.kind == "count":
         return len(rows)
     values = [row[aggregate.column] for row in rows if not is_nothing(row[aggregate.column])]
+    if aggregate.kind == "distinct":
+        return len(set(values))  # -0.0 == 0.0, and Python's set goes by equality
+    if aggregate.kind == "last":
+        return values[-aggregate.place] if len(values) >= aggregate.place else None
     if not values:
         return None
     match aggregate.kind:
         case "first":
             return values[0]
-        case "last":
-            return values[-1]
         case "min":
             return min(values)
         case "max":

@@ -18,14 +18,14 @@ from lapwise.core.declaration import Table
 from lapwise.core.errors import DataError, FeatureError
 from lapwise.features import model as lw
 from lapwise.features.join import point_in_time
-from lapwise.features.model import Aggregate, FeatureView
+from lapwise.features.model import Aggregate, FeatureView, Latest
 from tests.features.reference import EPOCH, Row, features_of
 
 KINDS = {
-    "f": ("last", "first", "sum", "mean", "min", "max", "std"),
-    "i": ("last", "first", "sum", "mean", "min", "max", "std"),
-    "b": ("last", "first", "sum", "min", "max", "rate"),
-    "s": ("last", "first"),
+    "f": ("last", "first", "sum", "mean", "min", "max", "std", "distinct"),
+    "i": ("last", "first", "sum", "mean", "min", "max", "std", "distinct"),
+    "b": ("last", "first", "sum", "min", "max", "rate", "distinct"),
+    "s": ("last", "first", "distinct"),
 }
 TABLE = Table("history", "history.parquet", key="key", event="event", known="known")
 SCHEMA: dict[str, Any] = {
@@ -37,12 +37,14 @@ SCHEMA: dict[str, Any] = {
     "i": pl.Int64,
     "b": pl.Boolean,
     "s": pl.String,
+    "d": pl.Datetime("us"),
 }
 
 
-def view_over(*windows: str, name: str = "view", by: str | tuple[str, ...] = "who") -> FeatureView:
-    """Return a view with every aggregate of every column over each window."""
-    features: dict[str, Aggregate] = {}
+def view_over(*windows: str, grain: str | None = None) -> FeatureView:
+    """Return a view with every aggregate of every column but times over each window."""
+    name = "view"
+    features: dict[str, Aggregate | Latest] = {}
     for window in windows:
         features[f"{name}_count_{window}"] = lw.count(within=window)
         for column, kinds in KINDS.items():
@@ -51,10 +53,24 @@ def view_over(*windows: str, name: str = "view", by: str | tuple[str, ...] = "wh
                 features[f"{name}_{kind}_{column}_{window}"] = make(column, within=window)
         features[f"{name}_coarse_{window}"] = lw.sum("i", within=window, quantum=4.0)
         features[f"{name}_fine_{window}"] = lw.std("f", within=window, quantum=2.0**-24)
-    return FeatureView(name, TABLE, by=by, features=features)
+        features[f"{name}_few_f_{window}"] = lw.last_n("f", 4, within=window)
+        features[f"{name}_few_s_{window}"] = lw.last_n("s", 2, within=window)
+    return FeatureView(name, TABLE, by="who", features=features, grain=grain)
 
 
 VIEW = view_over("5us", "30us")
+GRAINED = [view_over("5us", "30us", grain=f"{grain}us") for grain in (2, 4, 5)]
+OF_TIMES = FeatureView(
+    "times",
+    TABLE,
+    by="who",
+    grain="3us",
+    features={
+        kind: getattr(lw, kind)("d", within="7us")
+        for kind in ("last", "first", "min", "max", "distinct")
+    },
+)
+VIEWS = st.sampled_from([VIEW, *GRAINED, OF_TIMES])
 MOMENT = st.integers(0, 60)
 FLOAT = st.one_of(
     st.sampled_from([0.0, -0.0, 0.1, 1.5, -3.25, 2.0**-17, 3 * 2.0**-17, 1e5, -123456.789]),
@@ -71,6 +87,7 @@ ROW: st.SearchStrategy[Row] = st.fixed_dictionaries({
     "i": st.one_of(st.integers(-5, 5), st.integers(-(2**40), 2**40), st.none()),
     "b": st.sampled_from([True, False, None]),
     "s": st.sampled_from(["x", "y", "", None]),
+    "d": st.one_of(st.sampled_from([-7, 0, 1]), st.integers(-(2**40), 2**40), st.none()),
 })  # fmt: skip
 LATE_ROW = ROW.map(lambda row: row | {"known": later(row["event"], row["known"])})
 RUN = st.lists(ROW, max_size=20).map(
@@ -91,9 +108,9 @@ def later(event: int | None, known: int | None) -> int | None:
 
 def table_of(rows: Sequence[Row]) -> pl.DataFrame:
     """Return rows whose times are microseconds as a table."""
-    times = {"event", "known"}
+    as_time = {"event": instant, "known": instant, "d": naive}
     return pl.DataFrame(
-        [{k: instant(v) if k in times else v for k, v in row.items()} for row in rows],
+        [{k: as_time[k](v) if k in as_time else v for k, v in row.items()} for row in rows],
         schema=SCHEMA,
     )
 
@@ -101,6 +118,11 @@ def table_of(rows: Sequence[Row]) -> pl.DataFrame:
 def instant(micros: int | None) -> Any:
     """Return the time some microseconds after 1970."""
     return None if micros is None else EPOCH + timedelta(microseconds=micros)
+
+
+def naive(micros: int | None) -> Any:
+    """Return the time some microseconds after 1970, without a zone."""
+    return None if micros is None else instant(micros).replace(tzinfo=None)
 
 
 def examples_of(rows: Sequence[Row]) -> pl.DataFrame:
@@ -123,6 +145,7 @@ def joined(
 def expected(examples: Sequence[Row], rows: Sequence[Row], view: FeatureView) -> list[Row]:
     """Return what the reference says for each example."""
     plain = [{k: 0.0 if v == 0.0 and k == "f" else v for k, v in row.items()} for row in rows]
+    plain = [row | {"d": naive(row.get("d"))} for row in plain]
     return [features_of(example, example["at"], view, plain, floats="f") for example in examples]
 
 
@@ -137,10 +160,13 @@ def differing(found: Row, wanted: Row) -> dict[str, tuple[str, str]]:
 @given(
     st.lists(EXAMPLE, max_size=8),
     HISTORY,
+    VIEWS,
 )
-def test_equals_the_reference_bit_for_bit(examples: list[Row], rows: list[Row]) -> None:
+def test_equals_the_reference_bit_for_bit(
+    examples: list[Row], rows: list[Row], view: FeatureView
+) -> None:
     """Every aggregate over every window is what the plain loop over rows says."""
-    check_against_reference(examples, rows)
+    check_against_reference(examples, rows, view)
 
 
 @pytest.mark.prove
@@ -148,12 +174,13 @@ def test_equals_the_reference_bit_for_bit(examples: list[Row], rows: list[Row]) 
 @given(
     st.lists(EXAMPLE, max_size=12),
     HISTORY,
+    VIEWS,
 )
 def test_equals_the_reference_on_thousands_of_histories(
-    examples: list[Row], rows: list[Row]
+    examples: list[Row], rows: list[Row], view: FeatureView
 ) -> None:
     """The same, for longer."""
-    check_against_reference(examples, rows)
+    check_against_reference(examples, rows, view)
 
 
 def test_equals_the_reference_where_everything_ties() -> None:
@@ -170,17 +197,21 @@ def test_equals_the_reference_where_everything_ties() -> None:
                 "i": random.randint(-5, 5),
                 "b": random.choice([True, False, None]),
                 "s": random.choice(["x", "y", None]),
+                "d": random.choice([1, 2, None]),
             }
             for _ in range(random.randint(2, 16))
         ]
-        check_against_reference([{"who": "a", "at": random.randint(1, 8)} for _ in range(4)], rows)
+        asked = [{"who": "a", "at": random.randint(1, 8)} for _ in range(4)]
+        check_against_reference(asked, rows, random.choice([VIEW, *GRAINED]))
 
 
-def check_against_reference(examples: list[Row], rows: list[Row]) -> None:
+def check_against_reference(
+    examples: list[Row], rows: list[Row], view: FeatureView = VIEW
+) -> None:
     """Fail on any bit that differs from the reference."""
-    frame = joined(examples, table_of(rows), known=True)
+    frame = joined(examples, table_of(rows), view, known=True)
     found = [{k: v for k, v in row.items() if k not in ("who", "at")} for row in frame.to_dicts()]
-    wanted = expected(examples, rows, VIEW)
+    wanted = expected(examples, rows, view)
     assert [differing(a, b) for a, b in zip(found, wanted, strict=True)] == [{}] * len(examples)
 
 
@@ -269,14 +300,14 @@ def test_a_correction_replaces_the_row_and_may_retract_it() -> None:
 
 
 def test_rows_stay_in_order_and_an_empty_table_gives_empty_windows() -> None:
-    """Examples keep their columns and order; count is 0, the rest null."""
+    """Examples keep their columns and order; count and distinct are 0, the rest null."""
     asked = [{"who": who, "at": at} for who, at in [("b", 9), ("a", 3), (None, 5), ("a", 3)]]
     found = joined(asked, table_of([]))
     assert_frame_equal(found.select("who", "at"), examples_of(asked))
-    assert found["view_count_5us"].to_list() == [0] * 4
-    assert found.select(pl.all().exclude("who", "at", "^.*count.*$")).null_count().row(0) == (
-        4,
-    ) * (found.width - 4)
+    features = found.drop("who", "at")
+    numbers = [name for name in features.columns if "count" in name or "distinct" in name]
+    assert features.select(pl.col(numbers).eq(0).all()).row(0) == (True,) * len(numbers)
+    assert features.drop(numbers).null_count().row(0) == (4,) * (features.width - len(numbers))
 
 
 @pytest.mark.parametrize("unit", ["ns", "us", "ms"])

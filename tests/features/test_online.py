@@ -231,7 +231,7 @@ def test_a_store_that_is_not_there_or_open_already(tmp_path: Path) -> None:
 def test_it_makes_room_when_there_is_too_little(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lapwise.features.online._ROOM", 1 << 17)
+    monkeypatch.setattr("lapwise.features.backends.lmdb._ROOM", 1 << 17)
     with OnlineStore.open(tmp_path) as store:
         store.materialize([VIEW], {"events": rows(0, 0).lazy()}, at=0)
         for first in range(0, 4000, 500):

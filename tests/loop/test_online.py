@@ -10,7 +10,9 @@ import pytest
 
 from lapwise.core.clock import format_time, parse_time
 from lapwise.core.errors import DataError, DeclarationError, FeatureError, NotFoundError
-from lapwise.loop.online import list_views, look_up, materialize_online, push_file
+from lapwise.loop.describing import DescribedView
+from lapwise.loop.listing import describe_page
+from lapwise.loop.online import look_up, materialize_online, push_file
 from tests.loop.twice import DAY, NOW
 from tests.loop.worlds import AS_OF, World
 
@@ -27,12 +29,12 @@ ORDER = [
 
 def materialize(world: World, as_of: str) -> int:
     with world.workshop(as_of) as opened:
-        return materialize_online(opened, world.loop())
+        return materialize_online(opened, world.loop()).at
 
 
 def vector(world: World, as_of: str, *values: str) -> dict[str, object]:
     with world.workshop(as_of) as opened:
-        return dict(look_up(opened, world.loop(), values or ORDER))
+        return look_up(opened, world.loop(), values or ORDER).features
 
 
 def later_outcomes(world: World, suffix: str, name: str = "later") -> Path:
@@ -49,19 +51,43 @@ def later_outcomes(world: World, suffix: str, name: str = "later") -> Path:
     return path
 
 
+def listed(world: World, as_of: str) -> DescribedView:
+    with world.workshop(as_of) as opened:
+        found = describe_page(opened, world.loop(), now=parse_time(as_of))
+    return next(one for one in found if one.declared.kind == "view")
+
+
 def test_views_are_listed_before_and_after(world: World) -> None:
-    with world.workshop(BEFORE) as opened:
-        (listed,) = list_views(opened, world.loop())
-        assert (listed.name, listed.table, listed.by) == ("customer", "outcomes", ("customer",))
-        assert "customer_rate" in listed.features
-        assert (listed.until, listed.entities, listed.rows) == (None, 0, 0)
-        assert not (opened.project.live / "features").exists(), "looking made a store"
+    before = listed(world, BEFORE)
+    said = before.declared
+    assert (said.name, said.table, said.by) == ("customer", "outcomes", ("customer",))
+    assert "customer_rate" in said.features
+    assert (before.freshness, before.behind, before.proof) == (None, None, None)
+    assert [(one.number, one.stage) for one in before.users] == [(1, "staging")]
+    assert before.null_share is not None
+    assert before.is_current
+    assert not (world.root / ".lapwise" / "live" / "features").exists(), "looking made a store"
     assert materialize(world, BEFORE) == NOW
+    now = listed(world, BEFORE)
+    assert now.freshness is not None
+    assert (now.freshness.latest, now.behind) == (NOW, 0)
+    assert listed(world, format_time(NOW + DAY)).behind == DAY
+
+
+def test_what_a_page_declares_and_how_fresh_it_is_are_kept(world: World) -> None:
     with world.workshop(BEFORE) as opened:
-        (listed,) = list_views(opened, world.loop())
-    assert listed.until == NOW
-    assert 250 < listed.entities <= 300
-    assert listed.rows > 1000
+        brought = materialize_online(opened, world.loop(), count=True)
+        (view,) = brought.views
+        assert (view.view, view.table, view.rebuilt) == ("customer", "outcomes", True)
+        assert view.rows == brought.rows > 1000
+        (noted,) = opened.store.features.freshness("returns")
+        declared = opened.store.features.list("returns")
+        again = materialize_online(opened, world.loop())
+    assert (noted.noted, noted.latest) == (NOW, NOW)
+    assert noted.rows == view.rows
+    assert 250 < (noted.entities or 0) <= 300
+    assert {one.name for one in declared} >= {"customer"}
+    assert (again.rows, again.views[0].rebuilt) == (0, False)
 
 
 def test_materializing_again_changes_nothing_and_never_goes_back(world: World) -> None:
@@ -70,9 +96,9 @@ def test_materializing_again_changes_nothing_and_never_goes_back(world: World) -
     materialize(world, BEFORE)
     assert vector(world, BEFORE) == before
     materialize(world, AS_OF)
-    with world.workshop(AS_OF) as opened:
-        (listed,) = list_views(opened, world.loop())
-    assert listed.until == parse_time(AS_OF)
+    fresh = listed(world, AS_OF).freshness
+    assert fresh is not None
+    assert fresh.latest == parse_time(AS_OF)
 
 
 def test_a_vector_is_what_training_would_compute(world: World) -> None:
@@ -123,12 +149,12 @@ def test_a_request_of_the_past_does_not_see_what_was_pushed_since(world: World) 
     materialize(world, BEFORE)
     before = vector(world, BEFORE)
     path = later_outcomes(world, ".parquet")
-    soon = pl.from_epoch(pl.lit(NOW + DAY), "us").dt.replace_time_zone("UTC")
+    soon = pl.from_epoch(pl.lit(NOW + DAY // 48), "us").dt.replace_time_zone("UTC")
     pl.read_parquet(path).head(1).with_columns(settled_at=soon).write_parquet(path)
     with world.workshop(AS_OF) as opened:
         assert push_file(opened, world.loop(), "outcomes", path).rows > 0
     assert vector(world, BEFORE) == before
-    later = vector(world, format_time(NOW + DAY + 1))
+    later = vector(world, format_time(NOW + DAY // 48 + 1))
     assert later["customer_count"] > before["customer_count"]  # type: ignore[operator]
 
 
@@ -139,9 +165,10 @@ def test_rows_of_the_future_are_refused_and_nothing_breaks(world: World) -> None
     path = later_outcomes(world, ".parquet")
     pl.read_parquet(path).with_columns(pl.col("settled_at").dt.offset_by("20y")).write_parquet(path)
     with world.workshop(BEFORE) as opened:
-        with pytest.raises(FeatureError, match="not known yet") as caught:
+        with pytest.raises(FeatureError, match="in the future") as caught:
             push_file(opened, world.loop(), "outcomes", path)
-        assert "2044" in str(caught.value)
+        for named in ("2044", "'outcomes'", "'customer'", "'settled_at'", "to mend:"):
+            assert named in str(caught.value)
     assert vector(world, BEFORE) == before
 
 

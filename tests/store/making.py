@@ -7,6 +7,7 @@ from typing import Any
 from lapwise.core.access import Webhook
 from lapwise.core.deployment import Deployment
 from lapwise.core.digest import Digest, digest_bytes
+from lapwise.core.feature import Declared, Verification, ViewFreshness
 from lapwise.core.ids import new_id
 from lapwise.core.lap import Lap, Trigger
 from lapwise.core.model import (
@@ -158,3 +159,24 @@ def day(at: int, model: str = "flight-delay", labelled: int = 3) -> DayPerforman
         model=model, day=at, rows=9, labelled=labelled, base_rate=0.3, mean_score=0.4,
         metrics=(Metric(name="log_loss", value=0.5),),
     )  # fmt: skip
+
+
+def declared(name: str = "plane", *, loop: str = "flight-delay", window: str = "7d") -> Declared:
+    """Return one version of a view, as a loop declares it."""
+    return Declared(
+        digest=digest(name + window), name=name, kind="view", features=(f"{name}_n",),
+        table="arrivals", by=("tailnum",), owner="ada", loop=loop, declared=5, said=5,
+    )  # fmt: skip
+
+
+def freshness(name: str = "plane", *, loop: str = "flight-delay", noted: int = 9) -> ViewFreshness:
+    """Return what is online of a view."""
+    return ViewFreshness(
+        loop=loop, digest=digest(f"{name}7d"), view=name, table="arrivals", by=("tailnum",),
+        entities=3, rows=12, watermark=noted, latest=noted, floor=0, noted=noted,
+    )  # fmt: skip
+
+
+def verification(model: str = "flight-delay", at: int = 8) -> Verification:
+    """Return what verifying ten vectors found, all equal."""
+    return Verification(id=new_id(), model=model, at=at, rows=10, equal=10)

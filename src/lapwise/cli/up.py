@@ -55,12 +55,13 @@ def run_up(
     then: Callable[[str], object] | None = None,
 ) -> None:
     """Run it until Ctrl-C; ``then`` is called with the pages' address once they are there."""
+    from lapwise.loop import place
     from lapwise.loop.deploy import folder_of
     from lapwise.serving import bind, supervise, tokens_for
     from lapwise.store.durable import make_folder
 
     tokens_for("127.0.0.1")  # a token that is too short is told here, and not by each worker
-    folder, features = folder_of(project.live, loop.name), project.live / "features"
+    folder, features = folder_of(project.live, loop.name), place.argument(project.online)
     try:
         make_folder(folder)
     except OSError as error:
@@ -72,7 +73,7 @@ def run_up(
     python = (sys.executable, "-P", "-m")  # no file of the user's shadows a library
 
     def worker(number: int) -> tuple[str, ...]:
-        places = (str(folder), str(features), str(number), "127.0.0.1", str(project.root))
+        places = (str(folder), features, str(number), "127.0.0.1", str(project.root))
         return (*python, "lapwise.server.front", *places)
 
     def announce(host: str, number: int) -> None:
@@ -87,7 +88,8 @@ def run_up(
         bind("127.0.0.1", port),
         worker,
         workers=workers,
-        shadow=(*python, "lapwise.loop.shadow", str(folder), str(features)),
+        shadow=(*python, "lapwise.loop.shadow", str(folder), features),
+        environment=place.environment(project.online),
         beside=[(*python, "lapwise.loop.watching", loop.origin)] if watch else [],
         announce=announce,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,8 +11,10 @@ from lapwise.core.digest import Digest
 __all__ = [
     "Codec",
     "ColumnScorer",
+    "Executor",
     "FeatureLookup",
     "Fingerprint",
+    "InThisProcess",
     "Predictor",
     "Progress",
     "SilentProgress",
@@ -54,6 +56,46 @@ class _SilentTask:
 
     def done(self) -> None:
         """Do nothing."""
+
+
+class Executor(Protocol):
+    """Does one thing for many arguments: here, in other processes, on other machines.
+
+    Arguments and answers are bytes, so nothing that runs code travels; what is large lies in files
+    that they name.
+    """
+
+    @property
+    def workers(self) -> int:
+        """How many arguments are worked on at a time."""
+        ...
+
+    def map(
+        self, function: Callable[[bytes], bytes], arguments: Sequence[bytes]
+    ) -> Iterator[bytes]:
+        """Yield the answer to each argument, in order.
+
+        Args:
+            function: a module's own function, which another process finds by its name; it may be
+                asked the same again.
+            arguments: what it is asked.
+
+        Raises:
+            ChildProcessError: whoever worked on an argument died of it.
+        """
+        ...
+
+
+class InThisProcess:
+    """Works on one argument after the other, where it is called."""
+
+    workers = 1
+
+    def map(
+        self, function: Callable[[bytes], bytes], arguments: Sequence[bytes]
+    ) -> Iterator[bytes]:
+        """Yield the answer to each argument, in order."""
+        return map(function, arguments)
 
 
 class Fingerprint(Protocol):

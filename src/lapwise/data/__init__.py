@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lapwise.data.contract import check
     from lapwise.data.examples import build_examples, count_late
     from lapwise.data.leakage.find import find_leakage
-    from lapwise.data.leakage.model import FeatureSource
+    from lapwise.data.leakage.model import FeatureSource, FeatureTable, LabelTable
     from lapwise.data.model import (
         ColumnDiff,
         ContractReport,
@@ -32,9 +32,11 @@ __all__ = [
     "DatasetDiff",
     "Examples",
     "FeatureSource",
+    "FeatureTable",
     "GroupSplit",
     "KeySplit",
     "Label",
+    "LabelTable",
     "RuleFailure",
     "TimeSplit",
     "assignment",
@@ -53,9 +55,11 @@ _HOMES = {
     "DatasetDiff": _MODEL,
     "Examples": _MODEL,
     "FeatureSource": "lapwise.data.leakage.model",
+    "FeatureTable": "lapwise.data.leakage.model",
     "GroupSplit": "lapwise.data.splits.group",
     "KeySplit": "lapwise.data.splits.key",
     "Label": _MODEL,
+    "LabelTable": "lapwise.data.leakage.model",
     "RuleFailure": _MODEL,
     "TimeSplit": "lapwise.data.splits.time",
     "assignment": "lapwise.data.splits.assignment",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from lapwise.features.online import Materialized, OnlineStore, Pushed
     from lapwise.features.parity import Difference, Parity, compare
+    from lapwise.features.sink import sink_point_in_time
     from lapwise.features.state import ViewStats
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "prove_elementwise",
     "rate",
     "read_frame",
+    "sink_point_in_time",
     "std",
     "sum",
     "view_definition",
@@ -94,6 +96,7 @@ _ELSEWHERE = {
     "point_in_time": "join",
     "prove_elementwise": "demand",
     "read_frame": "frame",
+    "sink_point_in_time": "sink",
 }
 
 

@@ -8,11 +8,25 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from lapwise.core.errors import FeatureError
+from lapwise.features.codes import to_codes
 from lapwise.features.corrections import FOREVER
-from lapwise.features.kernel import Bools, Int64
-from lapwise.features.layout import ColumnLayout, column_layout, row_type, type_text
+from lapwise.features.fields import (
+    GREATEST,
+    POSITION,
+    ROWS,
+    UNFIT,
+    UNTIL,
+    VISIBLE,
+    ColumnFields,
+    Fields,
+    Side,
+)
+from lapwise.features.fixed_point import SQUARE_BITS, SUM_BITS, in_quanta, quantum_of
+from lapwise.features.kernel import LEAST, Bools, Int64, square_limbs
+from lapwise.features.layout import ColumnLayout, Kept, column_layout, type_text
 from lapwise.features.model import FeatureView
 from lapwise.features.rows import check_table, selection, value_name
 
@@ -28,16 +42,13 @@ class Shape:
     columns: tuple[ColumnLayout, ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ViewRows:
-    """One view's columns of a batch, as lists of plain values; ``content`` has the chunks' rows."""
+    """One view's rows of a batch: as they came, as items, and what of each item is not a number."""
 
-    key: list[list[Any]]
-    by: list[list[Any]]
-    values: list[list[Any]]
-    event: list[int | None]
-    known: list[int]
-    content: np.ndarray[Any, np.dtype[np.void]]
+    kept: list[Kept]
+    items: Int64
+    sides: list[Side]
 
 
 @dataclass(slots=True)
@@ -50,21 +61,19 @@ class Batch:
     frame: pl.DataFrame
     _plain: dict[str, list[Any]] = field(default_factory=dict)
 
-    def rows_of(self, view: FeatureView, shape: Shape) -> ViewRows:
+    def rows_of(self, view: FeatureView, shape: Shape, fields: Fields) -> ViewRows:
         """Return what a view stores of each row."""
-        key = [self.plain(f"key:{name}") for name in view.table.key]
-        by = [self.plain(f"by:{name}") for name in view.by]
-        values = [self.plain(value_name(column.name)) for column in shape.columns]
-        return ViewRows(
-            key=[list(row) for row in zip(*key, strict=True)],
-            by=[list(row) for row in zip(*by, strict=True)],
-            values=[list(row) for row in zip(*values, strict=True)]
-            if values
-            else [[] for _ in range(self.frame.height)],
-            event=self.plain("__event"),
-            known=self.plain("__known"),
-            content=chunk_rows(self.frame, shape),
-        )
+        key = self._together([f"key:{name}" for name in view.table.key])
+        by = self._together([f"by:{name}" for name in view.by])
+        values = self._together([value_name(column.name) for column in shape.columns])
+        times = (self.plain("__known"), self.plain("__event"))
+        kept = list(map(Kept, key, *times, by, values))
+        return ViewRows(kept, items_of(self.frame, fields), _sides(values, fields))
+
+    def _together(self, names: list[str]) -> list[list[Any]]:
+        if not names:
+            return [[] for _ in range(self.frame.height)]
+        return list(map(list, zip(*(self.plain(name) for name in names), strict=True)))
 
     def plain(self, name: str) -> list[Any]:
         """Return a column as plain values that sort as Polars sorts the column."""
@@ -147,19 +156,73 @@ def _check_online(view: FeatureView, column: str, dtype: pl.DataType) -> None:
         )
 
 
-def chunk_rows(frame: pl.DataFrame, shape: Shape) -> np.ndarray[Any, np.dtype[np.void]]:
-    """Return rows as chunks hold them; ``row`` is left 0 and ``until`` is for ever."""
-    rows = np.zeros(frame.height, row_type(shape.columns))
-    rows["known"] = frame["__known"].to_numpy()
-    rows["event"] = _filled(frame["__event"])
-    rows["until"] = FOREVER
-    for place, column in enumerate(shape.columns):
-        series = frame[value_name(column.name)]
-        observed = _observed(series)
-        rows[f"o{place}"] = observed
-        if column.code:
-            rows[f"v{place}"] = np.where(observed, _filled(series), 0)
-    return rows
+def items_of(frame: pl.DataFrame, fields: Fields) -> Int64:
+    """Return each row as an item that nothing has corrected; shape ``(rows, fields.width)``."""
+    items = np.zeros((frame.height, fields.width), np.int64)
+    items[:, POSITION] = _filled(frame["__event"])
+    known = frame["__known"].to_numpy()
+    items[:, VISIBLE] = np.maximum(items[:, POSITION], known + 1)
+    items[:, UNTIL] = FOREVER
+    items[:, ROWS] = 1
+    for name, column in fields.columns.items():
+        series = frame[value_name(name)]
+        observed = np.broadcast_to(_observed(series), len(items))
+        items[:, column.observed] = observed
+        if column.layout.code:
+            numbers = np.where(observed, _filled(series), 0)
+            _numbers(items, numbers, observed, column)
+    return items
+
+
+def _numbers(items: Int64, stored: NDArray[Any], observed: Bools, column: ColumnFields) -> None:
+    """Fill in what one column's numbers give."""
+    if column.sums:
+        counted = column.layout.microseconds(stored) if column.layout.duration else stored
+        for quantum, place in column.sums.items():
+            quanta, fits = _quanta(_widest(counted), quantum)
+            items[:, place] = np.where(fits, quanta, UNFIT)
+            if quantum in column.squares:
+                low, middle, top = column.squares[quantum]
+                narrow = np.abs(quanta) < 1 << SQUARE_BITS
+                limbs = square_limbs(np.where(narrow, quanta, 0))
+                items[:, low], items[:, middle] = limbs[0], limbs[1]
+                items[:, top] = np.where(narrow, limbs[2], UNFIT)
+    if column.least < 0 and column.greatest < 0 and column.latest < 0 and column.first < 0:
+        return
+    codes = to_codes(_widest(stored))
+    if column.least >= 0:
+        items[:, column.least] = np.where(observed, codes, GREATEST)
+    if column.greatest >= 0:
+        items[:, column.greatest] = np.where(observed, codes, LEAST)
+    for place in (column.latest, column.first):
+        if place >= 0:
+            items[:, place] = codes
+
+
+def _widest(stored: NDArray[Any]) -> NDArray[Any]:
+    """Return stored values as float64 (-0.0 as 0.0), uint64 or int64."""
+    if stored.dtype.kind == "f":
+        return stored.astype(np.float64) + 0.0
+    return stored if stored.dtype == np.uint64 else stored.astype(np.int64)
+
+
+def _quanta(numbers: NDArray[Any], quantum: float | None) -> tuple[Int64, Bools]:
+    """Return numbers in quanta, and which of them fit; the others are 0."""
+    floating = numbers.dtype.kind == "f"
+    limit: float = quantum_of(quantum, floating=floating) * 2.0**SUM_BITS
+    if not floating:
+        limit = int(limit)  # compared exactly
+    fits: Bools = (numbers < limit) & (numbers > -limit)
+    fixed = in_quanta(numbers if fits.all() else np.where(fits, numbers, 0), quantum, "")
+    return fixed.values, fits
+
+
+def _sides(values: list[list[Any]], fields: Fields) -> list[Side]:
+    """Return what each row keeps beside numbers."""
+    if not fields.slots:
+        return [[] for _ in values]
+    columns = [slot.column for slot in fields.slots]
+    return [[[] if row[at] is None else [row[at]] for at in columns] for row in values]
 
 
 def _observed(series: pl.Series) -> Bools | bool:
@@ -176,9 +239,6 @@ def _filled(series: pl.Series) -> Any:
     return (physical.fill_null(0) if physical.null_count() else physical).to_numpy()
 
 
-_MAGNITUDE = np.int64(2**63 - 1)
-
-
 def _plain(series: pl.Series, *, of_key: bool) -> list[Any]:
     dtype = series.dtype
     if isinstance(dtype, pl.Categorical | pl.Enum):
@@ -186,14 +246,8 @@ def _plain(series: pl.Series, *, of_key: bool) -> list[Any]:
     elif dtype.is_temporal():
         series = series.to_physical()
     elif dtype.is_float() and of_key:
-        ordered: list[Any] = _ordered(series.cast(pl.Float64).to_numpy()).tolist()
+        ordered: list[Any] = to_codes(series.cast(pl.Float64).to_numpy() + 0.0).tolist()
         return ordered
     elif dtype.is_float():
         series = series.fill_nan(None)
     return series.to_list()
-
-
-def _ordered(numbers: Any) -> Int64:
-    """Map floats to int64 in the same order: zeros are equal, NaN is the greatest."""
-    bits: Int64 = np.where(np.isnan(numbers), np.nan, numbers + 0.0).view(np.int64)
-    return bits ^ ((bits >> np.int64(63)) & _MAGNITUDE)

@@ -12,7 +12,7 @@ from lapwise.features.demand import OnDemand, OnDemandDefinition
 from lapwise.features.model import FeatureView, ViewDefinition, view_definition, view_digest
 from lapwise.store.model import RecordSource, Store
 
-__all__ = ["definition_digest", "keep_definition", "load_definition"]
+__all__ = ["definition_digest", "keep_definition", "load_definition", "view_of"]
 
 _VIEW = "feature_view"
 _ON_DEMAND = "on_demand"
@@ -47,6 +47,18 @@ def load_definition(digest: Digest, records: RecordSource) -> FeatureView | OnDe
     except NotFoundError:
         found = records.get(_ON_DEMAND, digest, OnDemandDefinition)
         return OnDemand.of(cast("OnDemandDefinition", found))
-    table = Table(view.table, view.table, key=view.key, event=view.event, known=view.known)
-    grain = format_duration(view.grain)
-    return FeatureView(view.name, table, view.by, dict(view.features), grain=grain)
+    return view_of(view)
+
+
+def view_of(definition: ViewDefinition) -> FeatureView:
+    """Return a view as it was declared, but for its table's source and its owner."""
+    table = Table(
+        definition.table,
+        definition.table,
+        key=definition.key,
+        event=definition.event,
+        known=definition.known,
+    )
+    grain = format_duration(definition.grain)
+    features = dict(definition.features)
+    return FeatureView(definition.name, table, definition.by, features, grain=grain)

@@ -93,15 +93,20 @@ class OnDemand:
                 expected=f"one of {', '.join(frame.columns)[:160]}",
                 fix="name the function's parameters after input columns",
             )
+        # Polars multiplies by the reciprocal where the divisor is a literal, or a column made of one,
+        # or where there is but one row. So columns are held value by value, two of them at least.
         try:
-            return frame.select(self.inputs).with_columns(self.expressions()).select(self.outputs)
-        except pl.exceptions.PolarsError as error:
+            twice = [0, 0] if frame.height == 1 else slice(None)
+            rows = pl.DataFrame([column[twice] for column in frame.select(self.inputs)])
+            made = rows.with_columns(self.expressions()).select(self.outputs)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise FeatureError(
                 f"on-demand feature '{self.name}' cannot be computed",
                 value=str(error).partition("\n")[0],
                 expected="expressions that fit the types of "
                 + ", ".join(f"{name} ({frame.schema[name]})" for name in self.inputs),
             ) from error
+        return made.head(frame.height)
 
 
 def on_demand(function: Callable[..., Mapping[str, pl.Expr]]) -> OnDemand:

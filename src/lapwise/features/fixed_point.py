@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from lapwise.core.errors import FeatureError
 from lapwise.features.kernel import Int64
 
-__all__ = ["FixedPoint", "check_squares", "exact_window_sum", "in_quanta", "to_fixed_point"]
+__all__ = [
+    "FixedPoint",
+    "check_squares",
+    "exact_window_sum",
+    "in_quanta",
+    "quantum_of",
+    "to_fixed_point",
+]
 
 FLOAT_QUANTUM = 2.0**-16
 SUM_BITS = 62
@@ -65,7 +72,7 @@ def in_quanta(numbers: NDArray[Any], quantum: float | None, where: str) -> Fixed
         FeatureError: a value is too large for its quantum.
     """
     floating = numbers.dtype.kind == "f"
-    step = quantum or (FLOAT_QUANTUM if floating else 1.0)
+    step = quantum_of(quantum, floating=floating)
     exponent = _exponent(step)
     largest = max(-numbers.min().item(), numbers.max().item()) if numbers.size else 0
     if not largest < 2.0 ** (SUM_BITS + exponent):
@@ -76,6 +83,11 @@ def in_quanta(numbers: NDArray[Any], quantum: float | None, where: str) -> Fixed
         values = _shift(numbers, exponent)
     size = max(-int(values.min()), int(values.max())) if values.size else 0
     return FixedPoint(values, step, size)
+
+
+def quantum_of(declared: float | None, *, floating: bool) -> float:
+    """Return the declared quantum, or the default of floats or of whole numbers."""
+    return declared or (FLOAT_QUANTUM if floating else 1.0)
 
 
 def check_squares(fixed: FixedPoint, where: str) -> None:

@@ -18,6 +18,7 @@ from lapwise.features.definition import keep_definition
 from lapwise.features.demand import OnDemand, prove_elementwise
 from lapwise.features.join import MEMORY, point_in_time
 from lapwise.features.model import FeatureView
+from lapwise.features.summary import keep_summary
 from lapwise.store.model import Store
 
 __all__ = ["Feature", "build_frame", "compute", "feature_names", "read_frame"]
@@ -108,7 +109,8 @@ def build_frame(
 
     Its columns are ``row``, ``time``, the features, and for each view ``<view>__known``, the
     latest known time of a row that it showed. Equal examples, features and tables give equal
-    bytes. The frame's record, and the definitions of its views, are kept in the store's records.
+    bytes. The frame's record, how its features are spread, and the definitions of its views, are kept
+    in the store's records.
 
     Args:
         examples: one row an example.
@@ -165,6 +167,7 @@ def build_frame(
     )
     frame = msgspec.structs.replace(frame, digest=digest_value(frame))
     store.records.add("feature_frame", frame.digest, frame)
+    keep_summary(frame.digest, whole, names, time=time, store=store)
     return frame
 
 

@@ -4,7 +4,8 @@
 and time). Sums over all rows that cover an example are differences at the two ends, accumulated:
 int64 addition is associative, so no order of rows changes a bit. Maxima are a sparse table run
 backwards: a range of length n is covered by two blocks of length 2**floor(log2 n), values are
-raised on blocks, and blocks are pushed down to their halves, one level at a time.
+raised on blocks, and blocks are pushed down to their halves, one level at a time. Where examples
+see runs of rows it is the sparse table itself, and sums are differences of prefix sums.
 
 *Finishing*: integers (n, s1, s2) to the feature's float. It is exact up to one rounding of each
 operand, and depends on the integers alone; whoever holds the same integers gets the same bits.
@@ -12,15 +13,25 @@ operand, and depends on the integers alone; whoever holds the same integers gets
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cover", "deviation", "join_limbs", "mean_of", "square_limbs", "total_of", "window_sum"]
+__all__ = [
+    "Cover",
+    "Runs",
+    "deviation",
+    "join_limbs",
+    "mean_of",
+    "square_limbs",
+    "total_of",
+    "window_sum",
+]
 
 Int64: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -82,20 +93,66 @@ class Cover:
         Args:
             values: one int64 a row, ``LEAST`` for a row that takes no part.
         """
-        top = np.full(self.size, LEAST, np.int64)
+        return self.extreme(values, np.maximum, LEAST)
+
+    def extreme(self, values: NDArray[Any], pick: np.ufunc, idle: Any) -> NDArray[Any]:
+        """Return for each example the extreme of the rows that cover it.
+
+        Args:
+            values: one number a row, ``idle`` for a row that takes no part.
+            pick: ``np.maximum`` or ``np.minimum``.
+            idle: what every value beats, and what is returned where no row covers.
+        """
+        top = np.full(self.size, idle, values.dtype)
         for level, group in self._levels():
             half = 1 << level  # blocks of twice this size are pushed down to their halves
-            np.maximum(top[half:], top[:-half], out=top[half:])
+            pick(top[half:], top[:-half], out=top[half:])
             chosen = values[self.rows[group]]
-            np.maximum.at(top, self.left[group], chosen)
+            pick.at(top, self.left[group], chosen)
             if level:
-                np.maximum.at(top, self.right[group], chosen)
+                pick.at(top, self.right[group], chosen)
         return top
 
     def _levels(self) -> Iterator[tuple[int, slice]]:
         filled = np.flatnonzero(np.diff(self.bounds))
         for level in range(int(filled[-1]) if filled.size else -1, -1, -1):
             yield level, slice(self.bounds[level], self.bounds[level + 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Examples that see runs of rows, grouped by the power of two that halves them."""
+
+    size: int
+    examples: Int64
+    left: Int64
+    right: Int64
+    bounds: Int64
+
+    @classmethod
+    def of(cls, start: Int64, stop: Int64) -> Runs:
+        """Group examples by level; those that see nothing are left out."""
+        level = (np.frexp((stop - start).astype(np.float64))[1] - 1).astype(np.int8)
+        examples = np.argsort(level, kind="stable")  # radix sort, for it is one byte
+        bounds = np.searchsorted(level[examples], np.arange(int(level.max(initial=-1)) + 2))
+        block = np.int64(1) << np.maximum(level, 0).astype(np.int64)
+        return cls(len(start), examples, start[examples], (stop - block)[examples], bounds)
+
+    def extreme(self, values: NDArray[Any], pick: np.ufunc, idle: Any) -> NDArray[Any]:
+        """Return for each example the extreme of the rows of its run, as :meth:`Cover.extreme`.
+
+        A sparse table, level by level: ``block[i]`` is the extreme of ``2**level`` rows from *i*.
+        """
+        best = np.full(self.size, idle, values.dtype)
+        block = values
+        for level, (first, last) in enumerate(itertools.pairwise(self.bounds.tolist())):
+            if level:
+                half = 1 << (level - 1)
+                block = pick(block[:-half], block[half:])
+            group = slice(first, last)
+            found = pick(block[self.left[group]], block[self.right[group]])
+            best[self.examples[group]] = found
+        return best
 
 
 def square_limbs(values: Int64) -> tuple[Int64, Int64, Int64]:

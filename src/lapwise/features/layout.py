@@ -1,19 +1,18 @@
-"""How the online store lays out a view: keys, fixed-width rows, and the records beside them.
+"""How the online store lays out a view: keys, and the records that are not pages.
 
-One LMDB environment holds for each version of a view, under its number::
+A backend holds for each version of a view, under its number::
 
     m <digest>                       the view's state
-    <number> c <entity> <bound>      a chunk: rows of one entity in order of (event, known, key)
-    <number> k <key>                 the numbers of the rows with this key, by known
-    <number> r <row>                 a row as it came: key, times, entity, values
+    <number> e <entity>              the entity's page: tiles, and the rows that are not in one
+    <number> d <entity> <tile>       the page of the rows that a tile was made of
+    <number> k <key>                 the rows with this key as they came, by known
 
-A chunk holds the rows with ``bound <= event`` that come before the next chunk's bound. Numbers are
-native and little-endian, so that a chunk is read without a copy.
+What a request needs is one entity's page and, of a view without a grain, the rows of the tiles in
+which its windows begin; their keys are known beforehand, so that all is read in one go.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -26,30 +25,24 @@ from lapwise.core.model import Record
 from lapwise.features.model import FeatureView
 
 __all__ = [
-    "CHUNK_ROWS",
     "ColumnLayout",
     "Kept",
     "Space",
     "ViewState",
-    "bound_of",
     "column_layout",
     "packed",
-    "read_kept",
-    "row_type",
+    "read_chain",
     "state_key",
     "type_text",
+    "write_chain",
 ]
 
-CHUNK_ROWS = 256
-"""A chunk is cut when it grows beyond this many rows."""
-
-LEAST_BOUND = bytes(8)
 _BIAS = 1 << 63
 _LONGEST = 400
 _HASHED = b"\xc1"  # no MessagePack value begins with it
 
 Storage: TypeAlias = Literal["number", "bool", "time", "text"]
-"""``text`` is kept in the row's record, whatever else in the chunk."""
+"""``text`` is kept as it is, whatever else as a number."""
 
 
 class ColumnLayout(Record, frozen=True, kw_only=True):
@@ -66,6 +59,14 @@ class ColumnLayout(Record, frozen=True, kw_only=True):
     unit: int = 1
     duration: bool = False
 
+    def microseconds(self, stored: Any) -> Any:
+        """Return stored times, one or an array of them, in microseconds; finer parts are cut off."""
+        if self.unit < 0:
+            return stored * -self.unit
+        if self.unit == 1:
+            return stored
+        return (stored - np.fmod(stored, self.unit)) // self.unit
+
 
 class ViewState(Record, frozen=True, kw_only=True):
     """What the online store knows of one version of a view.
@@ -77,10 +78,10 @@ class ViewState(Record, frozen=True, kw_only=True):
         key: the types of the key's columns.
         by: the types of the entity's columns.
         columns: the value columns.
+        width: how many numbers an item has.
         watermark: rows of the tables known before it are in.
         latest: the latest known time of any row, or the watermark.
         floor: the earliest time as of which the store answers.
-        next_row: the number of the next row.
     """
 
     number: int
@@ -89,10 +90,10 @@ class ViewState(Record, frozen=True, kw_only=True):
     key: tuple[str, ...]
     by: tuple[str, ...]
     columns: tuple[ColumnLayout, ...]
+    width: int
     watermark: int
     latest: int
     floor: int
-    next_row: int
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -117,17 +118,17 @@ class Space:
     def __init__(self, number: int) -> None:
         prefix = number.to_bytes(4, "big")
         self.prefix = prefix
-        self.chunks = prefix + b"c"
+        self.pages = prefix + b"e"
+        self.details = prefix + b"d"
         self.keys = prefix + b"k"
-        self.rows = prefix + b"r"
 
-    def row(self, row: int) -> bytes:
-        """Return the key of a row's record."""
-        return self.rows + row.to_bytes(8, "big")
+    def detail(self, entity: bytes, tile: int) -> bytes:
+        """Return the key of the rows of one tile of an entity."""
+        return self.details + entity + (tile + _BIAS).to_bytes(8, "big")
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_kept = msgspec.msgpack.Decoder(Kept).decode
+_decode_chain = msgspec.msgpack.Decoder(list[Kept]).decode
 
 
 def state_key(digest: Digest) -> bytes:
@@ -145,24 +146,14 @@ def packed(values: list[Any] | tuple[Any, ...]) -> bytes:
     return _HASHED + blake3(encoded).digest()
 
 
-def bound_of(event: int) -> bytes:
-    """Return eight bytes that sort as microseconds do."""
-    return (event + _BIAS).to_bytes(8, "big")
+def read_chain(content: bytes | None) -> list[Kept]:
+    """Return the rows of a key by known, from their record; none if there is no record."""
+    return [] if content is None else _decode_chain(content)
 
 
-def read_kept(content: bytes | memoryview) -> Kept:
-    """Return a row from its record."""
-    return _decode_kept(content)
-
-
-@lru_cache(maxsize=1024)
-def row_type(columns: tuple[ColumnLayout, ...]) -> np.dtype[np.void]:
-    """Return the type of a chunk's rows: three times, the row's number, the values, what is seen."""
-    stored = [(f"v{i}", c.code) for i, c in enumerate(columns) if c.code]
-    stored.sort(key=lambda field: -np.dtype(field[1]).itemsize)  # no gaps between them
-    times = [(name, "<i8") for name in ("event", "known", "until", "row")]
-    observed = [(f"o{i}", "?") for i, _ in enumerate(columns)]
-    return np.dtype([*times, *stored, *observed], align=True)
+def write_chain(chain: list[Kept]) -> bytes:
+    """Return the record of a key's rows."""
+    return _encode(chain)
 
 
 def type_text(dtype: pl.DataType) -> str:

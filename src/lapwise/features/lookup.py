@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, TypeAlias
 
 import polars as pl
 
 from lapwise.core.clock import format_time
+from lapwise.core.digest import Digest
 from lapwise.core.errors import FeatureError
 from lapwise.core.model import Column
 from lapwise.features.demand import OnDemand
 from lapwise.features.frame import Feature, feature_names
-from lapwise.features.layout import ViewState, packed
+from lapwise.features.layout import Space, ViewState, packed, state_key
 from lapwise.features.model import FeatureView, view_digest
 from lapwise.features.online import OnlineStore
 from lapwise.features.request import (
@@ -24,13 +26,13 @@ from lapwise.features.request import (
     type_of,
     wrong_type,
 )
-from lapwise.features.state import find_state
-from lapwise.features.vector import vectors
-
-if TYPE_CHECKING:
-    import lmdb
+from lapwise.features.state import require_state
+from lapwise.features.vector import Scalars, Vectors
 
 __all__ = ["OnlineLookup"]
+
+Entities: TypeAlias = tuple[list[bytes], list[int] | None]
+"""The distinct entities of a request, packed, and which of them each row has (None: its own)."""
 
 
 class OnlineLookup:
@@ -51,16 +53,16 @@ class OnlineLookup:
         self.names = feature_names(features)
         self._store = store
         types = {column.name: type_of(column) for column in columns}
-        self._views = [(f, view_digest(f)) for f in features if isinstance(f, FeatureView)]
+        self._views = [_View(f, view_digest(f)) for f in features if isinstance(f, FeatureView)]
         self._demands = [_Demand.of(f, types) for f in features if isinstance(f, OnDemand)]
         self._inputs = [f for f in features if isinstance(f, str)]
         self._frame = {name: types[name] for demand in self._demands for name in demand.inputs}
         self._types = types
         for name in self._inputs:
             _require(name, types, f"feature '{name}'")
-        for view, _ in self._views:
-            for name in view.by:
-                _require(name, types, f"view '{view.name}'")
+        for one in self._views:
+            for name in one.view.by:
+                _require(name, types, f"view '{one.view.name}'")
 
     def look_up(
         self, inputs: Mapping[str, Sequence[Any]], *, at: int
@@ -75,27 +77,55 @@ class OnlineLookup:
             FeatureError: an input is missing or of a wrong type, a view was never materialised, or
                 the store no longer answers for this time.
         """
-        size = len(next(iter(inputs.values()), ()))
         found: dict[str, Sequence[Any]] = {name: given(inputs, name) for name in self._inputs}
         if self._demands:
             frame = input_frame(inputs, self._frame)
             for demand in self._demands:
                 found |= demand.compute(frame)
         if self._views:
-            with self._store.reading() as transaction:
-                entities: dict[tuple[str, ...], tuple[list[bytes], list[int] | None]] = {}
-                for view, digest in self._views:
-                    state = find_state(transaction, view, digest)
-                    _check_time(view, state, at)
-                    if view.by not in entities:
-                        entities[view.by] = self._entities(view, state, inputs, size)
-                    found |= _view(transaction, view, state, *entities[view.by], at)
+            found |= self._looked_up(inputs, at)
         return {name: found[name] for name in self.names}
 
+    def _looked_up(self, inputs: Mapping[str, Sequence[Any]], at: int) -> dict[str, Sequence[Any]]:
+        """Return the features of all views, from one read."""
+        known = [view.known for view in self._views]
+        while True:
+            entities: dict[tuple[str, ...], Entities] = {}
+            keys = [
+                [view.key] if one is None else [view.key, *self._keys(one, inputs, entities, at)]
+                for view, one in zip(self._views, known, strict=True)
+            ]
+            read = iter(self._store.backend.read([key for mine in keys for key in mine]))
+            values = [list(islice(read, len(mine))) for mine in keys]
+            fresh = [view.learn(mine[0]) for view, mine in zip(self._views, values, strict=True)]
+            if all(map(_Known.has_keys_of, fresh, known)):
+                break
+            known = list(fresh)  # the first time, and after a view was built anew
+        found: dict[str, Sequence[Any]] = {}
+        for one, mine in zip(fresh, values, strict=True):
+            distinct, chosen = entities[one.vectors.view.by]
+            made = one.made(mine, len(distinct), at)
+            if chosen is not None:
+                made = [[column[place] for place in chosen] for column in made]
+            found.update(zip(one.vectors.view.names, made, strict=True))
+        return found
+
+    def _keys(
+        self,
+        known: _Known,
+        inputs: Mapping[str, Sequence[Any]],
+        entities: dict[tuple[str, ...], Entities],
+        at: int,
+    ) -> list[bytes]:
+        """Return the keys of all that a view needs, and note its entities."""
+        view = known.vectors.view
+        if view.by not in entities:
+            entities[view.by] = self._entities(view, known.state, inputs)
+        return known.keys(entities[view.by][0], at)
+
     def _entities(
-        self, view: FeatureView, state: ViewState, inputs: Mapping[str, Sequence[Any]], size: int
-    ) -> tuple[list[bytes], list[int] | None]:
-        """Return the distinct entities, packed, and which of them each row has."""
+        self, view: FeatureView, state: ViewState, inputs: Mapping[str, Sequence[Any]]
+    ) -> Entities:
         columns = [
             _plain(given(inputs, name), self._types[name], text, f"view '{view.name}'", name)
             for name, text in zip(view.by, state.by, strict=True)
@@ -105,23 +135,57 @@ class OnlineLookup:
         for values in zip(*columns, strict=True):
             entity = b"" if None in values else packed(values)
             chosen.append(places.setdefault(entity, len(places)))
-        return list(places), None if len(places) == size else chosen
+        return list(places), None if len(places) == len(chosen) else chosen
 
 
-def _view(
-    transaction: lmdb.Transaction,
-    view: FeatureView,
-    state: ViewState,
-    entities: list[bytes],
-    chosen: list[int] | None,
-    at: int,
-) -> dict[str, Sequence[Any]]:
-    if not entities:
-        return {name: [] for name in view.names}
-    made = vectors(transaction, view, state, entities, at)
-    if chosen is not None:
-        made = [[values[place] for place in chosen] for values in made]
-    return dict(zip(view.names, made, strict=True))
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a look-up knows of a view's state, and all that follows from it."""
+
+    content: bytes
+    state: ViewState
+    vectors: Vectors
+    space: Space
+
+    def has_keys_of(self, other: _Known | None) -> bool:
+        """Return whether keys made with another state are the keys of this one."""
+        return other is not None and self.state.number == other.state.number
+
+    def keys(self, entities: Sequence[bytes], at: int) -> list[bytes]:
+        """Return the keys of the entities' pages, then of the tiles in which windows begin."""
+        pages = [self.space.pages + entity for entity in entities]
+        tails = self.vectors.tails(at)
+        return pages + [self.space.detail(entity, tile) for entity in entities for tile in tails]
+
+    def made(self, values: Sequence[bytes | None], entities: int, at: int) -> list[Scalars]:
+        """Return each feature's values, given the state and what the keys hold."""
+        _check_time(self.vectors.view, self.state, at)
+        pages, details = values[1 : entities + 1], values[entities + 1 :]
+        tails = len(details) // entities if entities else 0
+        each = [details[i : i + tails] for i in range(0, len(details), tails)] if tails else []
+        return self.vectors.compute(pages, each, at)
+
+
+class _View:
+    """A view, with what was last known of it; threads may ask at the same time."""
+
+    def __init__(self, view: FeatureView, digest: Digest) -> None:
+        self.view, self.digest, self.key = view, digest, state_key(digest)
+        self.known: _Known | None = None
+
+    def learn(self, content: bytes | None) -> _Known:
+        """Return what follows from a state; raises FeatureError if there is none."""
+        known = self.known
+        if known is not None and known.content == content:
+            return known
+        state = require_state(content, self.view, self.digest)
+        if known is not None and known.state.number == state.number:
+            known = replace(known, content=content or b"", state=state)
+        else:
+            vectors = Vectors(self.view, state.columns)
+            known = _Known(content or b"", state, vectors, Space(state.number))
+        self.known = known
+        return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,56 +1,48 @@
-"""The online store: each entity's recent rows on LMDB, from which features are made when asked.
+"""The online store: each entity's recent rows and tiles, from which features are made when asked.
 
-One process writes at a time, any number read. A write is one transaction: what returned survives
-the death of the process, and a reader sees all of it or nothing. The file is not synced to disk;
-after a power cut it is built again from the tables by :meth:`OnlineStore.materialize`.
+One process writes at a time, any number read. A write is all or nothing: what returned survives the
+death of the process, and a reader sees all of it or nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar, cast
+from typing import Self
 
-import lmdb
 import msgspec
 import polars as pl
 
 from lapwise.core.declaration import Table
 from lapwise.core.digest import Digest
 from lapwise.core.duration import parse_duration
-from lapwise.core.errors import ConflictError, NotFoundError
 from lapwise.core.protocols import Progress, SilentProgress
+from lapwise.features.backend import Backend, Writer
 from lapwise.features.batch import Batch, Plan, Shape
 from lapwise.features.displace import displace
+from lapwise.features.fields import Fields
 from lapwise.features.history import History
-from lapwise.features.layout import Space, ViewState
+from lapwise.features.layout import Space, ViewState, state_key
 from lapwise.features.model import FeatureView, view_digest
-from lapwise.features.rebuild import drop, rebuild
+from lapwise.features.rebuild import rebuild
 from lapwise.features.rows import read, rows_of
 from lapwise.features.state import (
     ViewStats,
     all_stats,
     check_shape,
-    find_state,
     has_shape,
     next_number,
     put_state,
     read_state,
+    require_state,
 )
-from lapwise.store.durable import make_folder
 
 __all__ = ["Materialized", "OnlineStore", "Pushed"]
 
-T = TypeVar("T")
-
-_ROOM = 64 << 30
-"""Bytes of address space; the file is as large as what is in it."""
-
 _STEP = 20_000
-"""Rows of one transaction while a view is brought up to a time."""
+"""Rows of one write while a view is brought up to a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,38 +66,38 @@ class OnlineStore:
     """Recent rows of views by entity; open it with :meth:`open`.
 
     Args:
-        environment: the open LMDB environment.
+        backend: what keeps its bytes.
         keep: how far into the past it can be asked, in microseconds.
     """
 
-    def __init__(self, environment: lmdb.Environment, keep: int) -> None:
-        self._environment = environment
+    def __init__(self, backend: Backend, keep: int) -> None:
+        self.backend = backend
         self._keep = keep
         self._plans: dict[tuple[str, tuple[Digest, ...]], Plan] = {}
 
     @classmethod
-    def open(cls, folder: Path, *, read_only: bool = False, keep: str = "7d") -> Self:
-        """Open, or unless ``read_only`` create, the store in a folder.
+    def open(cls, location: Path | str, *, read_only: bool = False, keep: str = "1h") -> Self:
+        """Open, or unless ``read_only`` create, the store at a location.
 
         Args:
-            folder: holds the store and nothing else.
-            read_only: read what another process writes; new commits are seen.
-            keep: for how long after it ended a row is kept, so that times this long before the
-                latest row can still be asked for; of the writing process.
+            location: a folder that holds it and nothing else, or the URL of a Redis server.
+            read_only: read what another process writes; new writes are seen.
+            keep: how far before the latest row known it can still be asked; of who writes.
 
         Raises:
             NotFoundError: there is no store to read.
             ConflictError: this process has it open already.
         """
-        if read_only and not (folder / "data.mdb").is_file():
-            raise NotFoundError(
-                "there is no online store", value=str(folder), fix="lapwise features materialize"
-            )
-        if not read_only:
-            make_folder(folder)
-        environment = _open(folder, read_only=read_only)
-        environment.reader_check()  # gives back the places of readers that died
-        return cls(environment, parse_duration(keep))
+        backend: Backend
+        if isinstance(location, str) and "://" in location:
+            from lapwise.features.backends.redis import RedisBackend
+
+            backend = RedisBackend.open(location, read_only=read_only)
+        else:
+            from lapwise.features.backends.lmdb import LmdbBackend
+
+            backend = LmdbBackend.open(Path(location), read_only=read_only)
+        return cls(backend, parse_duration(keep))
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +107,7 @@ class OnlineStore:
 
     def close(self) -> None:
         """Close the store; closing twice does no harm."""
-        self._environment.close()
+        self.backend.close()
 
     def push(self, table: Table, rows: pl.DataFrame, views: Sequence[FeatureView]) -> Pushed:
         """Add rows of a table to every view that reads it, in one transaction.
@@ -140,21 +132,23 @@ class OnlineStore:
             plan = Plan.of(table.name, rows.schema, reading)
             self._plans[table.name, digests] = plan
         batch = plan.batch(rows)
-        return self._write(partial(self._push, plan, digests, batch))
+        return self.backend.write(partial(self._push, plan, digests, batch))
 
-    def _push(
-        self, plan: Plan, digests: Sequence[Digest], batch: Batch, transaction: lmdb.Transaction
-    ) -> Pushed:
+    def _push(self, plan: Plan, digests: Sequence[Digest], batch: Batch, writer: Writer) -> Pushed:
         added = entities = 0
-        for view, shape, digest in zip(plan.views, plan.shapes, digests, strict=True):
-            state = find_state(transaction, view, digest)
+        states = writer.get([state_key(digest) for digest in digests])
+        for view, shape, digest, content in zip(
+            plan.views, plan.shapes, digests, states, strict=True
+        ):
+            state = require_state(content, view, digest)
             check_shape(view, shape, state)
-            history = History(transaction, state, view.widest)
-            added += history.add(batch.rows_of(view, shape))
+            fields = Fields(view, shape.columns)
+            history = History(writer, state, view, fields)
+            added += history.add(batch.rows_of(view, shape, fields))
             changed = history.finish(self._keep)
-            entities += len(history.entities)
+            entities += history.entities
             if changed != state:
-                put_state(transaction, digest, changed)
+                put_state(writer, digest, changed)
         return Pushed(added, entities)
 
     def materialize(
@@ -204,28 +198,29 @@ class OnlineStore:
         schema = _schema_of(view, tables)
         rows = rows_of(view, tables, schema)
         digest = view_digest(view)
+        fields = Fields(view, shape.columns)
 
-        def build(transaction: lmdb.Transaction) -> int:
-            former = read_state(transaction, digest)
-            if former is not None:
-                drop(transaction, Space(former.number))
+        def build(writer: Writer) -> int:
+            former = read_state(writer.get([state_key(digest)])[0])
             state = ViewState(
-                number=next_number(transaction),
+                number=next_number(writer),
                 view=view.name,
                 table=view.table.name,
                 key=shape.key,
                 by=shape.by,
                 columns=shape.columns,
+                width=fields.width,
                 watermark=at,
                 latest=at,
                 floor=at - self._keep,
-                next_row=0,
             )
-            state = rebuild(transaction, view, rows, shape, state)
-            put_state(transaction, digest, state)
-            return state.next_row
+            number = rebuild(writer, view, rows, shape, fields, state)
+            put_state(writer, digest, state)
+            if former is not None:
+                writer.drop(Space(former.number).prefix)
+            return number
 
-        return self._write(build)
+        return self.backend.write(build)
 
     def _advance(
         self, view: FeatureView, table: pl.LazyFrame, plan: Plan, state: ViewState, at: int
@@ -238,10 +233,11 @@ class OnlineStore:
         rows = 0
         for start in range(0, frame.height, _STEP):
             batch = plan.batch(frame[start : start + _STEP])
-            rows += self._write(partial(self._push, plan, [digest], batch)).rows
+            rows += self.backend.write(partial(self._push, plan, [digest], batch)).rows
 
-        def move(transaction: lmdb.Transaction) -> None:
-            current = find_state(transaction, view, digest)
+        def move(writer: Writer) -> None:
+            (content,) = writer.get([state_key(digest)])
+            current = require_state(content, view, digest)
             latest = max(current.latest, at)
             moved = msgspec.structs.replace(
                 current,
@@ -249,9 +245,9 @@ class OnlineStore:
                 latest=latest,
                 floor=max(current.floor, latest - self._keep),
             )
-            put_state(transaction, digest, moved)
+            put_state(writer, digest, moved)
 
-        self._write(move)
+        self.backend.write(move)
         return rows
 
     def displace(self, view: FeatureView, entity: Sequence[object], *, by: int) -> object:
@@ -268,77 +264,30 @@ class OnlineStore:
         Raises:
             NotFoundError: the entity has no row.
         """
-        return self._write(
-            lambda transaction: displace(
-                transaction, find_state(transaction, view, view_digest(view)), list(entity), by
-            )
-        )
+        digest = view_digest(view)
+
+        def move(writer: Writer) -> object:
+            (content,) = writer.get([state_key(digest)])
+            state = require_state(content, view, digest)
+            history = History(writer, state, view, Fields(view, state.columns))
+            key = displace(history, list(entity), by)
+            history.finish(self._keep)
+            return key
+
+        return self.backend.write(move)
 
     def state(self, view: FeatureView) -> ViewState | None:
         """Return what the store knows of a view, None if it was never materialised."""
-        with self.reading() as transaction:
-            return read_state(transaction, view_digest(view))
+        return read_state(self.backend.read([state_key(view_digest(view))])[0])
 
     def freshness(self, digest: Digest) -> int | None:
         """Return a view's latest known time in microseconds, None if it was never materialised."""
-        with self.reading() as transaction:
-            state = read_state(transaction, digest)
-            return None if state is None else state.latest
+        state = read_state(self.backend.read([state_key(digest)])[0])
+        return None if state is None else state.latest
 
     def stats(self) -> dict[Digest, ViewStats]:
-        """Return what the store holds, by the digest of the view; it counts all rows."""
-        with self.reading() as transaction:
-            return all_stats(transaction)
-
-    @contextmanager
-    def reading(self) -> Iterator[lmdb.Transaction]:
-        """Open a transaction that sees one state of everything; its values are memory views."""
-        try:
-            transaction = self._environment.begin(buffers=True)
-        except lmdb.MapResizedError:  # the writer made room
-            self._environment.set_mapsize(0)
-            transaction = self._environment.begin(buffers=True)
-        with transaction:
-            yield transaction
-
-    def _write(self, work: Callable[[lmdb.Transaction], T]) -> T:
-        """Do work in one transaction; again with more room if there was too little."""
-        while True:
-            try:
-                with self._environment.begin(write=True) as transaction:
-                    return work(transaction)
-            except lmdb.MapResizedError:
-                self._environment.set_mapsize(0)
-            except lmdb.MapFullError:
-                size = cast("dict[str, int]", self._environment.info())["map_size"]
-                self._environment.set_mapsize(2 * size)
-
-
-def _open(folder: Path, *, read_only: bool) -> lmdb.Environment:
-    room = _ROOM
-    while True:
-        try:
-            return lmdb.open(
-                str(folder),
-                map_size=room,
-                readonly=read_only,
-                sync=False,
-                metasync=False,
-                meminit=False,
-                max_readers=1024,
-            )
-        except lmdb.MemoryError:  # the process may not take so much address space
-            if room < 1 << 28:
-                raise
-            room //= 2
-        except lmdb.Error as error:
-            if "already open" in str(error):
-                raise ConflictError(
-                    "this process has the online store open already",
-                    value=str(folder),
-                    fix="pass the open store on",
-                ) from error
-            raise
+        """Return what the store holds, by the digest of the view; it reads all of it."""
+        return all_stats(self.backend)
 
 
 def _schema_of(view: FeatureView, tables: Mapping[str, pl.LazyFrame]) -> pl.Schema:

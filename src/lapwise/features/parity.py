@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +10,22 @@ import polars as pl
 
 from lapwise.core.errors import FeatureError
 from lapwise.core.model import Column
-from lapwise.features.demand import OnDemand, differs
+from lapwise.core.protocols import Progress
+from lapwise.features.bits import unequal
+from lapwise.features.blame import demand_cause, view_cause
+from lapwise.features.cause import CauseKind, Served, Traces
+from lapwise.features.demand import OnDemand
 from lapwise.features.frame import Feature, compute
-from lapwise.features.join import MEMORY, point_in_time
+from lapwise.features.join import MEMORY
 from lapwise.features.model import FeatureView
-from lapwise.features.request import in_microseconds, input_series, type_of
+from lapwise.features.request import input_series, type_of
 from lapwise.features.rows import microseconds
+from lapwise.features.suspects import Request
 
 __all__ = ["Difference", "Parity", "compare"]
+
+_LATER = 8
+NO_TRACES = Traces()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,8 @@ class Difference:
         at: the time of the request in microseconds.
         logged: what was served.
         offline: what the tables say.
-        cause: why, where it can be told; else empty.
+        kind: of the cause.
+        cause: why, in a sentence.
     """
 
     feature: str
@@ -40,6 +49,7 @@ class Difference:
     at: int
     logged: Any
     offline: Any
+    kind: CauseKind = "unknown"
     cause: str = ""
 
     def __str__(self) -> str:
@@ -58,12 +68,14 @@ class Parity:
         equal: how many of them are equal to the bit.
         by_feature: for each feature with differences the number of rows that differ.
         differences: the first of them, in order of time.
+        features: all that were compared.
     """
 
     rows: int
     equal: int
     by_feature: dict[str, int]
     differences: tuple[Difference, ...]
+    features: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
@@ -81,11 +93,13 @@ def compare(
     columns: Sequence[Column] = (),
     most: int = 20,
     memory: int = MEMORY,
+    traces: Traces = NO_TRACES,
+    progress: Progress | None = None,
 ) -> Parity:
     """Compute logged vectors again from tables alone, and compare them bit by bit.
 
     NaN equals NaN, null equals null, -0.0 does not equal 0.0. An input that is itself a feature is
-    what it is, and takes no part.
+    what it is, and takes no part. A cause is told only if it gives what was served, to the bit.
 
     Args:
         logged: one row a logged vector: the request's columns, the time, the row's id, and the
@@ -97,42 +111,76 @@ def compare(
         columns: the types of the request's columns; those not named stay as they are.
         most: how many differences to describe.
         memory: as in :func:`~lapwise.features.join.point_in_time`.
+        traces: what causes are looked for in, beside the log and the tables.
+        progress: where to show how far it has come.
 
     Raises:
         FeatureError: a column is missing or of a type that cannot be used.
         DataError: a table cannot be read.
     """
     made = [feature for feature in features if not isinstance(feature, str)]
+    names = tuple(name for feature in made for name in _names(feature))
+    missing = [name for name in names if name not in logged.columns]
+    if missing:
+        raise FeatureError("a feature was not logged", value=missing[0])
     examples = _examples(logged, made, time, columns)
-    offline = compute(examples, made, time=time, tables=tables, memory=memory)
-    unequal: dict[str, pl.Series] = {}
-    for feature in made:
-        for name in _names(feature):
-            if name not in logged.columns:
-                raise FeatureError("a feature was not logged", value=name)
-            found = _unequal(logged[name], offline[name])
-            if found.any():
-                unequal[name] = found
-    if not unequal:
-        return Parity(logged.height, logged.height, {}, ())
-    wrong = pl.DataFrame(unequal).select(pl.any_horizontal(pl.all())).to_series()
+    offline = compute(examples, made, time=time, tables=tables, memory=memory, progress=progress)
+    differing = {name: unequal(logged[name], offline[name]) for name in names}
+    differing = {name: found for name, found in differing.items() if found.any()}
+    if not differing:
+        return Parity(logged.height, logged.height, {}, (), names)
+    wrong = pl.DataFrame(differing).select(pl.any_horizontal(pl.all())).to_series()
     times = examples.select(microseconds(time, examples.schema, "the log")).to_series()
     frame = pl.DataFrame({"place": pl.int_range(logged.height, eager=True), "at": times})
     places = frame.filter(wrong).sort("at", "place")["place"][:most].to_list()
+    log = _Log(logged, offline, examples, times, row, differing)
     described = [
         difference
         for feature in made
-        for difference in _described(
-            feature, places, unequal, logged, offline, examples, time, row, tables, times
-        )
+        for difference in _described(log, feature, places, tables, traces)
     ]
     described.sort(key=lambda difference: difference.at)
     return Parity(
         rows=logged.height,
         equal=logged.height - int(wrong.sum()),
-        by_feature={name: int(found.sum()) for name, found in unequal.items()},
+        by_feature={name: int(found.sum()) for name, found in differing.items()},
         differences=tuple(described[:most]),
+        features=names,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What was served and what is right, row by row."""
+
+    logged: pl.DataFrame
+    offline: pl.DataFrame
+    examples: pl.DataFrame
+    times: pl.Series
+    row: str
+    differing: Mapping[str, pl.Series]
+
+    def served(self, view: FeatureView, place: int) -> Served:
+        """Return one vector of a view."""
+        return Served(
+            Request(view, self.examples[place], int(self.times[place])),
+            self.logged[place].select(view.names),
+            self.offline[place].select(view.names),
+        )
+
+    def later(self, view: FeatureView, place: int) -> Iterator[Served]:
+        """Yield the right vectors of the same entity that were served later, in order of time."""
+        same = self.examples.select(
+            pl.all_horizontal(
+                pl.col(name).eq_missing(pl.lit(self.examples[name][place])) for name in view.by
+            )
+        ).to_series()
+        found = [self.differing[name] for name in view.names if name in self.differing]
+        wrong = pl.DataFrame(found).select(pl.any_horizontal(pl.all())).to_series()
+        after = pl.DataFrame({"at": self.times}).with_row_index("place")
+        after = after.filter(same & ~wrong & (self.times > self.times[place])).sort("at", "place")
+        for other in after["place"][:_LATER]:
+            yield self.served(view, other)
 
 
 def _names(feature: FeatureView | OnDemand) -> tuple[str, ...]:
@@ -152,7 +200,9 @@ def _examples(
     """Return the columns that features are made of, with their types."""
     types = {column.name: type_of(column) for column in columns}
     examples = []
-    for name in dict.fromkeys((time, *(n for feature in features for n in _entity(feature)))):
+    computed = {name for feature in features for name in _names(feature)}
+    asked = (name for feature in features for name in _entity(feature) if name not in computed)
+    for name in dict.fromkeys((time, *asked)):
         if name not in logged.columns:
             raise FeatureError(
                 "the log lacks a column",
@@ -171,118 +221,43 @@ def _examples(
     return pl.DataFrame(examples)
 
 
-def _normal(series: pl.Series) -> pl.Series:
-    """Return values as a log holds them: widest number, text, microseconds."""
-    series, dtype = in_microseconds(series), series.dtype
-    if isinstance(dtype, pl.Categorical | pl.Enum):
-        return series.cast(pl.String)
-    if dtype.is_float():
-        return series.cast(pl.Float64)
-    return series.cast(pl.Int64) if dtype.is_integer() and dtype != pl.UInt64 else series
-
-
-def _unequal(logged: pl.Series, offline: pl.Series) -> pl.Series:
-    """Return where a logged column is not the computed one, to the bit."""
-    found, wanted = _normal(logged), _normal(offline)
-    if found.dtype != wanted.dtype:
-        numbers = found.dtype.is_numeric() and wanted.dtype.is_numeric()
-        if found.dtype != pl.Null and not numbers:
-            return found.is_not_null() | wanted.is_not_null()
-        cast = found.cast(wanted.dtype, strict=False)
-        lossy = cast.cast(found.dtype, strict=False).ne_missing(found)
-        return differs(cast, wanted) | lossy
-    return differs(found, wanted)
-
-
 def _described(
+    log: _Log,
     feature: FeatureView | OnDemand,
     places: list[int],
-    unequal: Mapping[str, pl.Series],
-    logged: pl.DataFrame,
-    offline: pl.DataFrame,
-    examples: pl.DataFrame,
-    time: str,
-    row: str,
     tables: Mapping[str, pl.LazyFrame],
-    times: pl.Series,
-) -> list[Difference]:
+    traces: Traces,
+) -> Iterator[Difference]:
     """Describe the differences of one feature's columns at some places."""
-    names = [name for name in _names(feature) if name in unequal]
-    mine = [place for place in places if any(unequal[name][place] for name in names)]
-    if not mine:
-        return []
-    causes = [""] * len(mine)
-    if isinstance(feature, FeatureView):
-        causes = _causes(feature, logged[mine], offline[mine], examples[mine], time, tables)
-    entity = examples.select(_entity(feature))
-    return [
-        Difference(
-            feature=name,
-            row=logged[row][place],
-            entity=entity.row(place, named=True),
-            at=times[place],
-            logged=logged[name][place],
-            offline=offline[name][place],
-            cause=cause,
-        )
-        for place, cause in zip(mine, causes, strict=True)
-        for name in names
-        if unequal[name][place]
-    ]
+    entity = log.examples.select(name for name in _entity(feature) if name in log.examples)
+    for place in places:
+        names = [name for name in _names(feature) if _at(log.differing, name, place)]
+        if not names:
+            continue
+        if isinstance(feature, FeatureView):
+            later = list(log.later(feature, place))
+            served, table = log.served(feature, place), tables[feature.table.name]
+            cause = view_cause(served, table, traces, later)
+        else:
+            cause = demand_cause(
+                feature,
+                log.logged[place],
+                log.offline[place],
+                typed=log.examples[place],
+                others=traces.others,
+            )
+        for name in names:
+            yield Difference(
+                feature=name,
+                row=log.logged[log.row][place],
+                entity=entity.row(place, named=True),
+                at=int(log.times[place]),
+                logged=log.logged[name][place],
+                offline=log.offline[name][place],
+                kind=cause.kind,
+                cause=cause.sentence,
+            )
 
 
-def _causes(
-    view: FeatureView,
-    logged: pl.DataFrame,
-    offline: pl.DataFrame,
-    examples: pl.DataFrame,
-    time: str,
-    tables: Mapping[str, pl.LazyFrame],
-) -> list[str]:
-    """Say for each row what explains that a view's features differ.
-
-    The numbers of rows differ; the vector is right if the latest row is left out; it is right as
-    of the moment after the request.
-    """
-    plain = examples.select(time, *view.by)
-    latest = point_in_time(plain, [view], time=time, tables=tables, known=True)
-    moment = plain.select(microseconds(time, plain.schema, "the log")).to_series() + 1
-    after = plain.with_columns(moment.cast(pl.Datetime("us", "UTC")).alias(time))
-    ahead = point_in_time(after, [view], time=time, tables=tables)
-    causes: list[list[str]] = [[] for _ in range(logged.height)]
-    for name, aggregate in view.features:
-        if aggregate.kind == "count":
-            for told, found, wanted in zip(causes, logged[name], offline[name], strict=True):
-                if found is not None and found != wanted and not told:
-                    number = abs(found - wanted)
-                    rows = "row" if number == 1 else "rows"
-                    told.append(
-                        f"online, {number} {rows} {'more' if found > wanted else 'missing'}"
-                    )
-    for place, told in enumerate(causes):
-        behind = _without(view, plain[place], time, tables, latest[f"{view.name}__known"][place])
-        if behind is not None and _same(view, logged[place], behind):
-            told.append("right without the latest row")
-        if _same(view, logged[place], ahead[place]):
-            told.append("right as of just after: a row known at that very moment was seen")
-    return ["; ".join(told) for told in causes]
-
-
-def _without(
-    view: FeatureView,
-    example: pl.DataFrame,
-    time: str,
-    tables: Mapping[str, pl.LazyFrame],
-    latest: int | None,
-) -> pl.DataFrame | None:
-    """Return an example's features as if nothing were known from some moment on."""
-    if latest is None:
-        return None
-    table = tables[view.table.name]
-    known = microseconds(view.table.known, table.collect_schema(), f"view '{view.name}'")
-    earlier = {view.table.name: table.filter(known < latest)}
-    return point_in_time(example, [view], time=time, tables=earlier)
-
-
-def _same(view: FeatureView, logged: pl.DataFrame, other: pl.DataFrame) -> bool:
-    return not any(_unequal(logged[name], other[name]).any() for name in view.names)
+def _at(differing: Mapping[str, pl.Series], name: str, place: int) -> bool:
+    return name in differing and bool(differing[name][place])

@@ -42,7 +42,7 @@ def input_frame(
 
 
 def input_series(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Series:
-    """Return a column of a request; instants come as microseconds since 1970.
+    """Return a column of a request; times come as microseconds, instants since 1970.
 
     Raises:
         FeatureError: a value is of another type.
@@ -53,6 +53,8 @@ def input_series(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Ser
         instants = pl.Series(name, values, dtype=pl.Int64, strict=True)
         if isinstance(dtype, pl.Datetime):
             return instants.cast(pl.Datetime("us", dtype.time_zone)).cast(dtype)
+        if isinstance(dtype, pl.Duration):
+            return instants.cast(pl.Duration("us")).cast(dtype)
         return instants.cast(pl.Datetime("us")).cast(dtype)
     except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
         raise wrong_type(f"column '{name}'", str(dtype)) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,7 +10,18 @@ import polars as pl
 from lapwise.core.errors import DataError, FeatureError
 from lapwise.features.model import Aggregate, FeatureView
 
-__all__ = ["Rows", "check_table", "entity_columns", "microseconds", "read", "rows_of", "selection"]
+__all__ = [
+    "Rows",
+    "batches",
+    "check_keys",
+    "check_table",
+    "entity_columns",
+    "microseconds",
+    "read",
+    "rows_of",
+    "selection",
+    "value_name",
+]
 
 _COUNTABLE = (pl.Boolean, pl.Duration)
 
@@ -69,7 +80,7 @@ def rows_of(view: FeatureView, tables: Mapping[str, pl.LazyFrame], examples: pl.
             fix=f'add tables["{table.name}"]',
         )
     source = tables[table.name]
-    schema = _schema(source, table.name)
+    schema = _schema(source, table.name, view.name)
     check_table(view, schema, examples)
     key = [f"key:{column}" for column in table.key]
     by = [f"by:{column}" for column in view.by]
@@ -112,8 +123,14 @@ def selection(view: FeatureView, schema: pl.Schema) -> dict[str, pl.Expr]:
     return {name: expression.alias(name) for name, expression in chosen.items()}
 
 
-def read(scan: pl.LazyFrame, table: str, *, whole: bool) -> pl.DataFrame:
+def read(scan: pl.LazyFrame, table: str, *, whole: bool, view: str = "") -> pl.DataFrame:
     """Collect rows; unless ``whole``, in constant memory beside the result.
+
+    Args:
+        scan: rows of a table.
+        table: its name, for errors.
+        whole: whether all of it may be in memory at once.
+        view: which view reads it, for errors.
 
     Raises:
         DataError: the table cannot be read.
@@ -121,11 +138,47 @@ def read(scan: pl.LazyFrame, table: str, *, whole: bool) -> pl.DataFrame:
     try:
         return scan.collect(engine="in-memory" if whole else "streaming")
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(
-            f"table '{table}' cannot be read",
-            value=str(error).partition("\n")[0],
-            fix=f"lapwise data log {table}",
-        ) from error
+        raise _unreadable(table, view, error) from error
+
+
+def batches(scan: pl.LazyFrame, table: str, *, view: str) -> Iterator[pl.DataFrame]:
+    """Yield rows batch by batch, in any order and in constant memory.
+
+    Raises:
+        DataError: the table cannot be read.
+    """
+    try:
+        yield from scan.collect_batches(maintain_order=False, engine="streaming")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(table, view, error) from error
+
+
+def check_keys(view: FeatureView, missing: Sequence[int]) -> None:
+    """Refuse rows without a key, given the number of nulls in each of its columns.
+
+    Raises:
+        FeatureError: a key is null.
+    """
+    for column, nulls in zip(view.table.keys, missing, strict=True):
+        if nulls:
+            raise FeatureError(
+                f"view '{view.name}': {nulls} rows of table '{view.table.name}' have no key",
+                value=column,
+                expected="a key in each row, for it is what a correction corrects",
+                fix="drop or number those rows in the table's build function",
+            )
+
+
+def _unreadable(table: str, view: str, error: Exception) -> DataError:
+    reader = f"view '{view}': " if view else ""
+    said = str(error).partition("\n")[0]
+    gone = isinstance(error, FileNotFoundError)
+    return DataError(
+        f"{reader}table '{table}' cannot be read",
+        value=said,
+        expected="its files, as they were when it was opened" if gone else "",
+        fix=f"lapwise data log {table}",
+    )
 
 
 def microseconds(column: str, schema: Mapping[str, pl.DataType], where: str) -> pl.Expr:
@@ -144,13 +197,11 @@ def microseconds(column: str, schema: Mapping[str, pl.DataType], where: str) -> 
     return pl.col(column).dt.epoch("us").cast(pl.Int64)
 
 
-def _schema(source: pl.LazyFrame, table: str) -> pl.Schema:
+def _schema(source: pl.LazyFrame, table: str, view: str) -> pl.Schema:
     try:
         return source.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(
-            f"table '{table}' cannot be read", value=str(error).partition("\n")[0]
-        ) from error
+        raise _unreadable(table, view, error) from error
 
 
 def _is_text(dtype: pl.DataType) -> bool:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from lapwise.core.digest import Digest
 from lapwise.core.errors import FeatureError
+from lapwise.features.backend import Backend, Writer
 from lapwise.features.batch import Shape
-from lapwise.features.layout import Space, ViewState, row_type, state_key
+from lapwise.features.fields import ROWS
+from lapwise.features.layout import Space, ViewState, state_key
 from lapwise.features.model import FeatureView
-
-if TYPE_CHECKING:
-    import lmdb
+from lapwise.features.page import HEAD
 
 __all__ = [
     "ViewStats",
     "all_stats",
     "check_shape",
-    "find_state",
     "has_shape",
     "next_number",
     "put_state",
     "read_state",
+    "require_state",
 ]
 
 _decode = msgspec.msgpack.Decoder(ViewState).decode
@@ -48,39 +48,41 @@ class ViewStats:
     floor: int
 
 
-def read_state(transaction: lmdb.Transaction, digest: Digest) -> ViewState | None:
-    """Return the state of a view, None if it was never materialised."""
-    content = transaction.get(state_key(digest))
+def read_state(content: bytes | None) -> ViewState | None:
+    """Return a view's state from its record."""
     return None if content is None else _decode(content)
 
 
-def put_state(transaction: lmdb.Transaction, digest: Digest, state: ViewState) -> None:
-    """Keep the state of a view."""
-    transaction.put(state_key(digest), _encode(state))
-
-
-def find_state(transaction: lmdb.Transaction, view: FeatureView, digest: Digest) -> ViewState:
-    """Return the state of a view.
+def require_state(content: bytes | None, view: FeatureView, digest: Digest) -> ViewState:
+    """Return a view's state from its record.
 
     Raises:
         FeatureError: the view was never materialised.
     """
-    state = read_state(transaction, digest)
-    if state is None:
+    if content is None:
         raise FeatureError(
             f"view '{view.name}' was never materialised online in this version",
             value=digest[:12],
             expected="its rows in the online store",
             fix="lapwise features materialize",
         )
-    return state
+    return _decode(content)
 
 
-def next_number(transaction: lmdb.Transaction) -> int:
+def put_state(writer: Writer, digest: Digest, state: ViewState) -> None:
+    """Keep the state of a view."""
+    writer.put(state_key(digest), _encode(state))
+
+
+def next_number(writer: Writer) -> int:
     """Return a number that no view has had."""
-    number = int.from_bytes(transaction.get(b"number") or b"", "big") + 1
-    transaction.put(b"number", number.to_bytes(4, "big"))
+    (last,) = writer.get([_LAST])
+    number = int.from_bytes(last or b"", "big") + 1
+    writer.put(_LAST, number.to_bytes(4, "big"))
     return number
+
+
+_LAST = b"number"
 
 
 def has_shape(state: ViewState, shape: Shape) -> bool:
@@ -109,31 +111,23 @@ def check_shape(view: FeatureView, shape: Shape, state: ViewState) -> None:
             )
 
 
-def all_stats(transaction: lmdb.Transaction) -> dict[Digest, ViewStats]:
-    """Return what the store holds, by the digest of the view; it counts all rows."""
-    found = {}
-    with transaction.cursor() as cursor:
-        present = cursor.set_range(b"m")
-        while present and (key := bytes(cursor.key())).startswith(b"m"):
-            found[key[1:].hex()] = _stats(transaction, _decode(cursor.value()))
-            present = cursor.next()
-    return found
+def all_stats(backend: Backend) -> dict[Digest, ViewStats]:
+    """Return what the store holds, by the digest of the view; it reads all of it."""
+    states = {key[1:].hex(): _decode(content) for key, content in backend.scan(b"m")}
+    return {digest: _stats(backend, state) for digest, state in states.items()}
 
 
-def _stats(transaction: lmdb.Transaction, state: ViewState) -> ViewStats:
-    space, width = Space(state.number), row_type(state.columns).itemsize
-    entities: set[bytes] = set()
-    rows = 0
-    with transaction.cursor() as cursor:
-        found = cursor.set_range(space.chunks)
-        while found and bytes(cursor.key()).startswith(space.chunks):
-            entities.add(bytes(cursor.key())[len(space.chunks) : -8])
-            rows += len(cursor.value()) // width
-            found = cursor.next()
+def _stats(backend: Backend, state: ViewState) -> ViewStats:
+    entities = rows = 0
+    for _, content in backend.scan(Space(state.number).pages):
+        number, _ = HEAD.unpack_from(content)
+        items = np.frombuffer(content, np.int64, number * state.width, HEAD.size)
+        rows += int(items.reshape(number, state.width)[:, ROWS].sum())
+        entities += 1
     return ViewStats(
         view=state.view,
         table=state.table,
-        entities=len(entities),
+        entities=entities,
         rows=rows,
         watermark=state.watermark,
         latest=state.latest,

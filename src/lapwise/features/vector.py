@@ -1,341 +1,246 @@
-"""A view's features for some entities at one time, from the rows that the online store holds.
+"""A view's features for some entities at one time, from the pages that the online store holds.
 
-The rows of all entities are joined into one array. Those that are seen lie in order of (entity,
-event, known, key), so each window of an entity is a run of them, and sums over runs are one call.
-Numbers leave through the finishing functions of ``kernel.py``, as those of the frame do.
+The items of all entities are joined into one array. Those that are seen lie in order of (entity,
+event, known, key), so each window of an entity is a run of them, and what it gives is a reduction
+over the run. Numbers leave through ``finish.py``, with the bits that the frame has.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from itertools import compress
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lapwise.features.fixed_point import FixedPoint, check_squares, exact_window_sum, in_quanta
-from lapwise.features.kernel import (
-    Bools,
-    Float64,
-    Int64,
-    UInt64,
-    deviation,
-    join_limbs,
-    mean_of,
-    square_limbs,
-    total_of,
-)
-from lapwise.features.layout import (
-    ColumnLayout,
-    Space,
-    ViewState,
-    bound_of,
-    read_kept,
-    row_type,
-)
+from lapwise.features.codes import from_code
+from lapwise.features.fields import POSITION, ROWS, UNTIL, VISIBLE, ColumnFields, Fields, Side
+from lapwise.features.finish import check_sums, finisher
+from lapwise.features.kernel import LEAST
+from lapwise.features.layout import ColumnLayout
 from lapwise.features.model import Aggregate, FeatureView
+from lapwise.features.page import HEAD, read_sides
 
-if TYPE_CHECKING:
-    import lmdb
-
-__all__ = ["Scalars", "vectors"]
+__all__ = ["Scalars", "Vectors"]
 
 Scalars: TypeAlias = list[Any]
 """One value for each entity, None where there is none."""
 
-_LEAST = np.iinfo(np.int64).min
+_Found: TypeAlias = Callable[["_Seen"], Scalars]
 
 
-def vectors(
-    transaction: lmdb.Transaction,
-    view: FeatureView,
-    state: ViewState,
-    entities: Sequence[bytes],
-    at: int,
-) -> list[Scalars]:
-    """Return one list for each feature of a view: its values for some entities as of a time.
+class Vectors:
+    """Makes the features of one view whose columns have some types."""
 
-    Args:
-        transaction: a reading transaction, whose values may be memory views.
-        view: what to compute.
-        state: the view's state in the same transaction.
-        entities: packed entities; an empty one has no rows.
-        at: microseconds.
+    def __init__(self, view: FeatureView, columns: Sequence[ColumnLayout]) -> None:
+        self.view = view
+        self.fields = Fields(view, columns)
+        self.windows = sorted({feature.within for _, feature in view.features})
+        places = {within: place for place, within in enumerate(self.windows)}
+        self._features = [self._feature(f, places[f.within]) for _, f in view.features]
 
-    Raises:
-        FeatureError: a number does not fit its fixed point.
-    """
-    seen = _Seen(transaction, view, state, entities, at)
-    columns = {
-        column.name: _Column(place, column, seen) for place, column in enumerate(state.columns)
-    }
-    windows: dict[int, _Window] = {}
-    found = []
-    for _, feature in view.features:
-        window = windows.get(feature.within)
-        if window is None:
-            window = windows[feature.within] = _Window(seen, at - feature.within)
-        if feature.kind == "count":
-            found.append(window.rows.tolist())
-        else:
-            found.append(window.feature(feature, columns[feature.column]))
-    return found
+    def starts(self, at: int) -> list[int]:
+        """Return the first event of each window at a time."""
+        grain = self.view.grain
+        return [(at - within) // grain * grain for within in self.windows]
+
+    def tails(self, at: int) -> list[int]:
+        """Return the tiles in which windows begin, whose rows are needed one by one."""
+        tile = self.fields.tile
+        if self.view.grain > 1 or tile == 1:
+            return []
+        return sorted({start // tile for start in self.starts(at) if start % tile})
+
+    def compute(
+        self, pages: Sequence[bytes | None], details: Sequence[Sequence[bytes | None]], at: int
+    ) -> list[Scalars]:
+        """Return one list for each feature: its values for some entities as of a time.
+
+        Args:
+            pages: each entity's page.
+            details: for each entity the pages of the tiles that :meth:`tails` names; empty if it
+                names none.
+            at: microseconds.
+
+        Raises:
+            FeatureError: a number does not fit its fixed point.
+        """
+        seen = _Seen(self.view, self.fields, self.starts(at))
+        tails = self.tails(at)
+        for place, page in enumerate(pages):
+            seen.add(page, zip(tails, details[place], strict=True) if details else ())
+        seen.look(at)
+        return [feature(seen) for feature in self._features]
+
+    def _feature(self, feature: Aggregate, window: int) -> _Found:
+        """Return what makes a feature of what is seen."""
+        column = self.fields.columns.get(feature.column)
+        match feature.kind:
+            case "distinct":
+                slot = self.fields.slot_of[feature.column, "distinct"]
+                return lambda seen: seen.distinct(slot, window)
+            case "min" | "max" if column is not None:
+                least = feature.kind == "min"
+                return lambda seen: seen.extreme(column, window, least=least)
+            case "last" | "first" if column is not None:
+                slot = self.fields.slot_of.get((feature.column, feature.kind), -1)
+                back = feature.place if feature.kind == "last" else 0
+                return lambda seen: seen.observation(column, window, back, slot)
+        finish = finisher(feature, column)
+        count = len(self.windows)
+        return lambda seen: [finish(added) for added in seen.added[window::count]]
 
 
 class _Seen:
-    """The rows that the widest window shows at a time, entity after entity.
+    """The items of some entities; after :meth:`look`, those that are seen at a time.
 
-    ``start`` and ``stop`` say for each entity where its rows are.
+    ``runs`` says for each entity and window, the shortest first, where its items are.
     """
 
-    def __init__(
-        self,
-        transaction: lmdb.Transaction,
-        view: FeatureView,
-        state: ViewState,
-        entities: Sequence[bytes],
-        at: int,
-    ) -> None:
-        self.view, self.transaction, self.space = view, transaction, Space(state.number)
-        kind = row_type(state.columns)
-        content, sizes = _content(transaction, self.space, entities, at - view.widest, at)
-        rows = np.frombuffer(content, kind)
-        stop = np.cumsum(np.array(sizes, np.int64)) // kind.itemsize
-        event = rows["event"]
-        shown = (rows["known"] < at) & (event <= at)
-        shown &= (rows["until"] >= at) & (event >= at - view.widest)
+    def __init__(self, view: FeatureView, fields: Fields, starts: list[int]) -> None:
+        self.view, self.fields, self.starts = view, fields, starts
+        self.runs: list[tuple[int, int]] = []
+        self._parts: list[bytes] = []
+        self._sides: list[Side] = []
+        self._stops: list[int] = []
+        self._number = 0
+        self._least: list[list[int]] | None = None
+        self._greatest: list[list[int]] | None = None
+
+    def add(self, page: bytes | None, details: Any) -> None:
+        """Add an entity's page, with the rows of some tiles in place of the tiles."""
+        if page is not None:
+            width = self.fields.bytes
+            number, sides = HEAD.unpack_from(page)
+            stop = HEAD.size + number * width
+            apart = read_sides(page[stop : stop + sides]) if sides else []
+            start = HEAD.size
+            for tile, detail in details:
+                index = self._folded(page, number, tile) if detail is not None else -1
+                if index < 0:
+                    continue
+                here = HEAD.size + index * width
+                count, more = HEAD.unpack_from(detail)
+                end = HEAD.size + count * width
+                self._parts += (page[start:here], detail[HEAD.size : end])
+                start = here + width
+                self._number += count - 1
+                if sides:
+                    at = index + len(apart) - number
+                    apart[at : at + 1] = read_sides(detail[end : end + more])
+            self._parts.append(page[start:stop])
+            self._sides += apart
+            self._number += number
+        self._stops.append(self._number)
+
+    def _folded(self, page: bytes, number: int, tile: int) -> int:
+        """Return which item of a page is a tile, -1 if none is."""
+        numbers = memoryview(page)[HEAD.size : HEAD.size + number * self.fields.bytes].cast("q")
+        width, position = self.fields.width, tile * self.fields.tile
+        index = bisect_left(range(number), position, key=lambda i: numbers[i * width])
+        if index == number or numbers[index * width] != position:
+            return -1
+        return index if numbers[index * width + VISIBLE] == LEAST else -1
+
+    def look(self, at: int) -> None:
+        """Keep what is visible at a time, and find the windows in it."""
+        content = b"".join((*self._parts, self.fields.nothing))
+        items = np.frombuffer(content, np.int64).reshape(-1, self.fields.width)
+        shown = (items[:, VISIBLE] <= at) & (items[:, UNTIL] >= at)
         if not shown.all():
-            before = np.zeros(len(rows) + 1, np.int64)
-            np.cumsum(shown, out=before[1:])
-            stop = before[stop]
-            rows = rows[shown]
-        self.rows, self.event, self.stop = rows, rows["event"], stop
-        self.start = np.concatenate((_ZERO, stop[:-1]))
+            before = [0, *np.cumsum(shown).tolist()]
+            self._stops = [before[stop] for stop in self._stops]
+            self._sides = list(compress(self._sides, shown.tolist()))
+            items = items[shown]
+        self.items = items
+        positions = items[:, POSITION].tolist()
+        low = 0
+        for high in self._stops:
+            self.runs += [(bisect_left(positions, s, low, high), high) for s in self.starts]
+            low = high
+        self._bounds = np.array([bound for run in self.runs for bound in run], np.intp)
+        self._check()
+        self.added = self._reduced(np.add, self.fields.added)
 
+    def _reduced(self, how: np.ufunc, block: slice) -> list[list[int]]:
+        """Reduce some numbers over each run; those of an empty run are 0."""
+        numbers = self.items[:, block]
+        if not self.runs:
+            return []
+        made: list[list[int]] = how.reduceat(numbers, self._bounds, axis=0)[::2].tolist()
+        for place, (start, stop) in enumerate(self.runs):
+            if start == stop:
+                made[place] = [0] * numbers.shape[1]
+        return made
 
-_ZERO = np.zeros(1, np.int64)
+    def _check(self) -> None:
+        """Refuse sums that do not fit; where they surely do, it costs two reductions."""
+        checked = self.items[:, self.fields.checked]
+        if not checked.size:
+            return
+        largest = max(-int(checked.min()), int(checked.max()))
+        if largest * len(checked) < 1 << 63:
+            return
+        added: list[list[int]] = self.items[:, self.fields.added].tolist()
+        for start, stop in self.runs:
+            check_sums(self.view, self.fields.columns, added[start:stop])
 
-
-def _content(
-    transaction: lmdb.Transaction, space: Space, entities: Sequence[bytes], low: int, high: int
-) -> tuple[bytes, list[int]]:
-    """Return the chunks that may hold events from ``low`` to ``high``, and each entity's bytes."""
-    pieces: list[bytes | memoryview] = []
-    sizes = []
-    first, beyond = bound_of(low), bound_of(high + 1)
-    with transaction.cursor() as cursor:
-        for entity in entities:
-            size = 0
-            if entity:
-                prefix = space.chunks + entity
-                length = len(prefix)
-                mine: list[bytes | memoryview] = []
-                present = cursor.prev() if cursor.set_range(prefix + beyond) else cursor.last()
-                while present:
-                    key, chunk = cursor.item()
-                    if key[:length] != prefix:
-                        break
-                    mine.append(chunk)
-                    size += len(chunk)
-                    if bytes(key[length:]) <= first:
-                        break
-                    present = cursor.prev()
-                pieces.extend(mine[::-1])
-            sizes.append(size)
-        return b"".join(pieces), sizes
-
-
-class _Column:
-    """A value column of the rows that are seen."""
-
-    def __init__(self, place: int, layout: ColumnLayout, seen: _Seen) -> None:
-        self.place, self.layout, self.seen = place, layout, seen
-        self._fixed: dict[float | None, FixedPoint] = {}
-
-    @cached_property
-    def observed(self) -> Bools | None:
-        """Where there is a value, or None if there is one everywhere."""
-        observed: Bools = self.seen.rows[f"o{self.place}"]
-        return None if observed.all() else observed
-
-    @cached_property
-    def places(self) -> Int64:
-        """The places of the rows with a value."""
-        return np.flatnonzero(self.seen.rows[f"o{self.place}"])
-
-    @cached_property
-    def numbers(self) -> NDArray[Any]:
-        """The values as float64, int64 or uint64; 0 where there is none, -0.0 as 0.0."""
-        stored = self.seen.rows[f"v{self.place}"]
-        if stored.dtype.kind == "f":
-            return stored.astype(np.float64) + 0.0
-        return stored if stored.dtype == np.uint64 else stored.astype(np.int64)
-
-    def fixed(self, feature: Aggregate) -> FixedPoint:
-        """Return the values in quanta."""
-        if feature.quantum not in self._fixed:
-            numbers = self.numbers
-            if self.layout.duration:
-                numbers = _microseconds(numbers, self.layout.unit)
-            self._fixed[feature.quantum] = in_quanta(numbers, feature.quantum, self.where(feature))
-        return self._fixed[feature.quantum]
-
-    def at(self, place: Int64) -> Scalars:
-        """Return the values at some places, None at -1."""
-        if self.layout.storage != "text":
-            size = len(self.seen.rows)
-            numbers = self.numbers[np.maximum(place, 0)] if size else np.zeros(len(place), np.int64)
-            return self.plain(numbers, place >= 0)
-        numbers = self.seen.rows["row"]
-        return [None if i < 0 else self._text(int(numbers[i])) for i in place.tolist()]
-
-    def _text(self, row: int) -> object:
-        content = self.seen.transaction.get(self.seen.space.row(row))
-        value: object = read_kept(content or b"").values[self.place]
-        return value
-
-    def plain(self, numbers: NDArray[Any], valid: Bools) -> Scalars:
-        """Return stored numbers as the frame's ``to_list()`` gives them; times in microseconds."""
-        if self.layout.storage == "time":
-            numbers = _microseconds(numbers, self.layout.unit)
-        elif self.layout.storage == "bool":
-            numbers = numbers != 0
-        values: Scalars = numbers.tolist()
-        if valid.all():
-            return values
-        return [value if good else None for value, good in zip(values, valid.tolist(), strict=True)]
-
-    def where(self, feature: Aggregate) -> str:
-        """Return how an error names the feature."""
-        return f"view '{self.seen.view.name}': {feature.kind} of column '{self.layout.name}'"
-
-
-def _microseconds(numbers: NDArray[Any], unit: int) -> NDArray[Any]:
-    if unit < 0:
-        return numbers * np.int64(-unit)
-    return numbers if unit == 1 else (numbers - np.fmod(numbers, unit)) // unit
-
-
-class _Window:
-    """One length of window: a run of the seen rows for each entity."""
-
-    def __init__(self, seen: _Seen, low: int) -> None:
-        self.seen, self.stop = seen, seen.stop
-        inside = seen.event >= low
-        if inside.all():
-            self.start = seen.start
+    def extreme(self, column: ColumnFields, window: int, *, least: bool) -> Scalars:
+        """Return the least or the greatest value of a window of each entity."""
+        if least:
+            if self._least is None:
+                self._least = self._reduced(np.minimum, self.fields.lesser)
+            codes, place = self._least, column.least - self.fields.lesser.start
         else:
-            before = np.zeros(len(inside) + 1, np.int64)
-            np.cumsum(inside, out=before[1:])
-            self.start = self.stop - (before[self.stop] - before[seen.start])
-        self.rows: Int64 = self.stop - self.start
-        self._counts: dict[str, Int64] = {}
-        self._sums: dict[tuple[str, float | None], Int64] = {}
+            if self._greatest is None:
+                self._greatest = self._reduced(np.maximum, self.fields.greater)
+            codes, place = self._greatest, column.greatest - self.fields.greater.start
+        observed, layout, step = column.observed - ROWS, column.layout, len(self.starts)
+        return [
+            from_code(code[place], layout) if added[observed] else None
+            for code, added in zip(codes[window::step], self.added[window::step], strict=True)
+        ]
 
-    @cached_property
-    def most(self) -> int:
-        """The greatest number of rows of an entity."""
-        return int(self.rows.max())
+    def observation(self, column: ColumnFields, window: int, back: int, slot: int) -> Scalars:
+        """Return an observation of a window of each entity: the ``back``-th latest, or the first.
 
-    @cached_property
-    def ends(self) -> Int64:
-        """Start and stop of each entity's run, in turn."""
-        ends = np.empty(2 * len(self.stop), np.int64)
-        ends[::2], ends[1::2] = self.start, self.stop
-        return ends
+        Args:
+            column: whose observation.
+            window: which window.
+            back: 1 for the latest; 0 for the first.
+            slot: where it is kept if it is no number, else -1.
+        """
+        found: Scalars = []
+        for start, stop in self.runs[window :: len(self.starts)]:
+            index, place = self._observed(column.observed, start, stop, back)
+            if index < 0:
+                found.append(None)
+            elif slot >= 0:
+                found.append(self._sides[index][slot][place])
+            else:
+                code = (column.latest if back else column.first) + place
+                found.append(from_code(self.items.item(index, code), column.layout))
+        return found
 
-    def sum(self, values: Int64) -> Int64:
-        """Sum one int64 a row over each run, modulo 2**64."""
-        return np.where(self.rows > 0, self._reduce(np.add.reduceat, values), 0)
+    def _observed(self, observed: int, start: int, stop: int, back: int) -> tuple[int, int]:
+        """Return the item of a run that has an observation, and which of its own it is; else -1."""
+        item = self.items.item
+        if not back:
+            for index in range(start, stop):
+                if item(index, observed):
+                    return index, 0
+            return -1, 0
+        for index in range(stop - 1, start - 1, -1):
+            number = item(index, observed)
+            if number >= back:
+                return index, back - 1
+            back -= number
+        return -1, 0
 
-    def _reduce(self, reduceat: Callable[..., Any], values: NDArray[Any]) -> NDArray[Any]:
-        """Reduce each run; a run may end at the end, so one value more than there is is needed."""
-        padded = np.empty(len(values) + 1, values.dtype)
-        padded[:-1], padded[-1] = values, 0
-        result: NDArray[Any] = reduceat(padded, self.ends)[::2]
-        return result
-
-    def feature(self, feature: Aggregate, column: _Column) -> Scalars:
-        """Compute a feature of a column."""
-        match feature.kind:
-            case "last":
-                return column.at(self._last(column))
-            case "first":
-                return column.at(self._first(column))
-            case "min" | "max":
-                return self._extreme(feature, column)
-        s1, n, quantum = (
-            self._sum(feature, column),
-            self._count(column),
-            column.fixed(feature).quantum,
-        )
-        match feature.kind:
-            case "sum" if column.layout.code[1] == "f" or quantum != 1.0:
-                return _floats(np.where(n > 0, total_of(s1, quantum), np.nan))
-            case "sum":
-                return [v if m else None for v, m in zip(s1.tolist(), n.tolist(), strict=True)]
-            case "std":
-                return _floats(deviation(n, s1, self._square(feature, column), quantum))
-        return _floats(mean_of(n, s1, quantum))
-
-    def _count(self, column: _Column) -> Int64:
-        if column.observed is None:
-            return self.rows
-        name = column.layout.name
-        if name not in self._counts:
-            until, before = np.searchsorted(column.places, (self.stop, self.start))
-            self._counts[name] = until - before
-        return self._counts[name]
-
-    def _last(self, column: _Column) -> Int64:
-        if column.observed is None:
-            return np.where(self.rows > 0, self.stop - 1, -1)
-        place = np.searchsorted(column.places, self.stop) - 1
-        return self._at(column, place)
-
-    def _first(self, column: _Column) -> Int64:
-        if column.observed is None:
-            return np.where(self.rows > 0, self.start, -1)
-        return self._at(column, np.searchsorted(column.places, self.start))
-
-    def _at(self, column: _Column, place: Int64) -> Int64:
-        if not len(column.places):
-            return np.full(len(place), -1, np.int64)
-        bounded = np.clip(place, 0, len(column.places) - 1)
-        return np.where(self._count(column) > 0, column.places[bounded], -1)
-
-    def _sum(self, feature: Aggregate, column: _Column) -> Int64:
-        slot = (column.layout.name, feature.quantum)
-        if slot not in self._sums:
-            fixed, where = column.fixed(feature), column.where(feature)
-            self._sums[slot] = exact_window_sum(self.sum, fixed, self.most, where)
-        return self._sums[slot]
-
-    def _square(self, feature: Aggregate, column: _Column) -> tuple[UInt64, UInt64]:
-        fixed = column.fixed(feature)
-        check_squares(fixed, column.where(feature))
-        if fixed.largest**2 * self.most < 1 << 63:
-            low = self.sum(fixed.values**2)
-            return np.zeros_like(low, np.uint64), low.view(np.uint64)
-        return join_limbs(tuple(self.sum(limb) for limb in square_limbs(fixed.values)))
-
-    def _extreme(self, feature: Aggregate, column: _Column) -> Scalars:
-        numbers = column.numbers
-        if column.observed is not None:
-            info: Any = np.finfo if numbers.dtype.kind == "f" else np.iinfo
-            limits = info(numbers.dtype)
-            floating = numbers.dtype.kind == "f"
-            worst = limits.max if feature.kind == "min" else limits.min
-            if floating:
-                worst = np.inf if feature.kind == "min" else -np.inf
-            numbers = np.where(column.observed, numbers, worst)
-        reduceat = np.minimum.reduceat if feature.kind == "min" else np.maximum.reduceat
-        best = self._reduce(reduceat, numbers)
-        valid = self._count(column) > 0
-        return column.plain(np.where(valid, best, 0).astype(numbers.dtype), valid)
-
-
-def _floats(values: Float64) -> Scalars:
-    """Return floats as plain values, None for NaN."""
-    return [None if value != value else value for value in values.tolist()]  # noqa: PLR0124
+    def distinct(self, slot: int, window: int) -> Scalars:
+        """Count the values of a window of each entity that differ."""
+        return [
+            len({value for side in self._sides[start:stop] for value in side[slot]})
+            for start, stop in self.runs[window :: len(self.starts)]
+        ]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from lapwise.core.errors import FeatureError
 from lapwise.features.axis import Axis
+from lapwise.features.distinct import distinct, identities
 from lapwise.features.fixed_point import (
     FixedPoint,
     check_squares,
@@ -18,7 +23,6 @@ from lapwise.features.fixed_point import (
 from lapwise.features.kernel import (
     LEAST,
     Bools,
-    Cover,
     Float64,
     Int64,
     UInt64,
@@ -30,15 +34,21 @@ from lapwise.features.kernel import (
 )
 from lapwise.features.model import Aggregate, FeatureView
 from lapwise.features.rows import Rows, value_name
-from lapwise.features.seen import Seen, Window
+from lapwise.features.seen import Observed, Seen, Summand, Window
 
 __all__ = ["aggregate"]
 
 
 def aggregate(
-    view: FeatureView, rows: Rows, live: pl.DataFrame, axis: Axis, *, known: bool
+    view: FeatureView,
+    rows: Rows,
+    live: pl.DataFrame,
+    axis: Axis,
+    *,
+    known: bool,
+    given: bool = False,
 ) -> list[pl.Series]:
-    """Compute a view's features for the examples of an axis, in the axis's order.
+    """Compute a view's features for the examples of an axis.
 
     Args:
         view: what to compute.
@@ -46,20 +56,24 @@ def aggregate(
         live: rows of :attr:`Rows.scan` with ``__until``; all that concern the axis's entities.
         axis: the examples.
         known: whether to add ``<view>__known``.
+        given: whether to return them in the order in which the examples were given, rather than
+            that of the axis.
     """
-    seen = Seen(axis, live, rows.by, rows.key)
-    columns = {name: _Column(name, view, seen) for name in rows.types}
-    windows: dict[int, _Aggregates] = {}
-    series = []
-    for name, feature in view.features:
-        window = windows.setdefault(feature.within, _Aggregates(seen, feature.within))
-        column = columns.get(feature.column)
-        computed = window.count() if column is None else window.feature(feature, column)
-        series.append(computed.alias(name))
+    places = axis.places if given else None
+    seen = Seen(axis, live, rows.by, rows.key, view.grain)
+    windows = {
+        feature.within: _Aggregates(seen, feature.within, places) for _, feature in view.features
+    }
+    computed: dict[str, pl.Series] = {}
+    for source in ("", *rows.types):  # a column at a time, so that one is in memory
+        column = _Column(source, view, seen) if source else None
+        for name, feature in view.features:
+            if feature.column == source:
+                window = windows[feature.within]
+                computed[name] = window.feature(feature, column) if column else window.count()
+    series = [computed[name].alias(name) for name in view.names]
     if known:
-        window = _Aggregates(seen, view.widest)
-        latest = window.cover.greatest(seen.known)
-        series.append(_integers(latest, latest != LEAST).alias(f"{view.name}__known"))
+        series.append(windows[view.widest].known().alias(f"{view.name}__known"))
     return series
 
 
@@ -71,6 +85,7 @@ class _Column:
         self.source = seen.live[value_name(name)]
         self.dtype = self.source.dtype
         self._fixed: dict[float | None, FixedPoint] = {}
+        self._sums: dict[object, Summand] = {}
 
     @cached_property
     def values(self) -> pl.Series:
@@ -79,19 +94,21 @@ class _Column:
         return values.fill_nan(None) if self.dtype.is_float() else values
 
     @cached_property
-    def observed(self) -> Bools | None:
+    def observed(self) -> Observed | None:
         """Where there is a value, or None if there is one everywhere."""
         if self.source.null_count() or (self.dtype.is_float() and self.source.is_nan().any()):
-            return self.values.is_not_null().to_numpy()
+            return Observed(self.values.is_not_null().to_numpy())
         return None
 
-    def at(self, place: Int64) -> pl.Series:
-        """Return the values at some places, null at -1."""
-        if not len(self.seen.order):
-            return pl.Series(dtype=self.dtype).extend_constant(None, len(place))
-        row = _integers(self.seen.order[np.maximum(place, 0)], place >= 0)
-        values = self.source.gather(row)
-        return values.set(values == 0.0, 0.0) if self.dtype.is_float() else values
+    def at(self, rows: pl.Series) -> pl.Series:
+        """Return the values of some rows of the table, null where the row is null."""
+        values = self.source.gather(rows)
+        return values + 0.0 if self.dtype.is_float() else values
+
+    @cached_property
+    def identities(self) -> Int64:
+        """A number for each value, -1 for none."""
+        return identities(self.values)
 
     def fixed(self, feature: Aggregate) -> FixedPoint:
         """Return the values in quanta."""
@@ -106,6 +123,31 @@ class _Column:
             self._fixed[feature.quantum] = fixed
         return self._fixed[feature.quantum]
 
+    def summands(self, feature: Aggregate) -> Summand:
+        """Return the values in quanta, to be summed."""
+        return self._summands(feature.quantum, lambda: self.fixed(feature).values)
+
+    def squares(self, feature: Aggregate) -> Summand:
+        """Return their squares, where they fit."""
+        return self._summands((feature.quantum,), lambda: self.fixed(feature).values ** 2)
+
+    def _summands(self, slot: object, values: Callable[[], Int64]) -> Summand:
+        if slot not in self._sums:
+            self._sums[slot] = Summand(values())
+        return self._sums[slot]
+
+    def extremes(self, pick: np.ufunc) -> tuple[NDArray[Any], Any]:
+        """Return the values as numbers, and the number that stands where there is none."""
+        values = self.values.to_physical()
+        if self.dtype == pl.Boolean:
+            values = values.cast(pl.Int8)
+        least = pick is np.maximum
+        idle: Any = -math.inf if least else math.inf
+        if not self.dtype.is_float():
+            ends = np.iinfo(values.head(0).to_numpy().dtype)
+            idle = ends.min if least else ends.max
+        return values.fill_null(idle).to_numpy(), idle
+
     def where(self, feature: Aggregate) -> str:
         """Return how an error names the feature."""
         return f"view '{self.view.name}': {feature.kind} of column '{self.name}'"
@@ -114,9 +156,10 @@ class _Column:
 class _Aggregates:
     """All aggregates over one length of window."""
 
-    def __init__(self, seen: Seen, within: int) -> None:
-        self._seen, self._within = seen, within
+    def __init__(self, seen: Seen, within: int, places: Int64 | None) -> None:
+        self._seen, self._within, self._places = seen, within, places
         self._counts: dict[str, Int64] = {}
+        self._ends: dict[tuple[str, int], pl.Series] = {}
         self._sums: dict[tuple[str, float | None], Int64] = {}
         self._squares: dict[tuple[str, float | None], tuple[UInt64, UInt64]] = {}
 
@@ -126,55 +169,77 @@ class _Aggregates:
         return self._seen.window(self._within)
 
     @cached_property
-    def cover(self) -> Cover:
-        """The same, prepared for maxima."""
-        return Cover.of(*self._seen.ranges(self._within), self._seen.axis.size)
-
-    @cached_property
     def most(self) -> int:
         """The greatest number of rows that an example sees."""
         return int(self.window.rows.max())
 
     def count(self) -> pl.Series:
         """Count the rows."""
-        return pl.Series(self.window.rows)
+        return pl.Series(self._placed(self.window.rows))
+
+    def known(self) -> pl.Series:
+        """Return when the latest known of the rows became known."""
+        if self._seen.contiguous and self._seen.prompt:
+            last = self.window.last(None, 1)
+            latest = self._seen.known[last] if len(self._seen.known) else last
+            return self._integers(latest, last >= 0)
+        latest = self.window.extreme(self._seen.known, np.maximum, LEAST)
+        return self._integers(latest, self.window.rows > 0)
 
     def feature(self, feature: Aggregate, column: _Column) -> pl.Series:
         """Compute a feature of a column."""
         match feature.kind:
             case "last":
-                return column.at(self.window.last(column.observed))
+                return column.at(self._end(column, feature.place))
             case "first":
-                return column.at(self.window.first(column.observed))
+                return column.at(self._end(column, 0))
             case "min" | "max":
                 return self._extreme(feature, column)
-        s1, n, quantum = (
-            self._sum(feature, column),
-            self._count(column),
-            column.fixed(feature).quantum,
-        )
+            case "distinct":
+                ranges = self._seen.ranges(self._within)
+                values = distinct(*ranges, column.identities, self._seen.axis.size)
+                return pl.Series(self._placed(values))
+        s1, n = self._sum(feature, column), self._count(column)
+        quantum = column.fixed(feature).quantum
         match feature.kind:
             case "sum" if column.dtype.is_float() or quantum != 1.0:
-                return _floats(np.where(n > 0, total_of(s1, quantum), np.nan))
+                return self._floats(np.where(n > 0, total_of(s1, quantum), np.nan))
             case "sum":
-                return _integers(s1, n > 0)
+                return self._integers(s1, n > 0)
             case "std":
-                return _floats(deviation(n, s1, self._square(feature, column), quantum))
-        return _floats(mean_of(n, s1, quantum))
+                return self._floats(deviation(n, s1, self._square(feature, column), quantum))
+        return self._floats(mean_of(n, s1, quantum))
+
+    def _end(self, column: _Column, place: int) -> pl.Series:
+        """Return the row in a place from the last, or the first (0), of a column's observations."""
+        slot = column.name if column.observed else "", place
+        if slot not in self._ends:
+            if place:
+                found = self.window.last(column.observed, place)
+            else:
+                found = self.window.first(column.observed)
+            self._ends = {
+                slot: self._seen.number(self._placed(found))
+            }  # the next column often asks the same
+        return self._ends[slot]
 
     def _count(self, column: _Column) -> Int64:
         """Return the number of observations of a column."""
         if column.observed is None:
             return self.window.rows
         if column.name not in self._counts:
-            self._counts[column.name] = self.window.sum(column.observed.astype(np.int64))
+            self._counts[column.name] = self.window.sum(column.observed.number)
         return self._counts[column.name]
 
     def _sum(self, feature: Aggregate, column: _Column) -> Int64:
         slot = (column.name, feature.quantum)
         if slot not in self._sums:
-            fixed, where = column.fixed(feature), column.where(feature)
-            self._sums[slot] = exact_window_sum(self.window.sum, fixed, self.most, where)
+            fixed, summands = column.fixed(feature), column.summands(feature)
+
+            def add(values: Int64) -> Int64:
+                return self.window.sum(summands if values is fixed.values else Summand(values))
+
+            self._sums[slot] = exact_window_sum(add, fixed, self.most, column.where(feature))
         return self._sums[slot]
 
     def _square(self, feature: Aggregate, column: _Column) -> tuple[UInt64, UInt64]:
@@ -184,55 +249,30 @@ class _Aggregates:
             fixed = column.fixed(feature)
             check_squares(fixed, column.where(feature))
             if fixed.largest**2 * self.most < 1 << 63:
-                limbs: tuple[Int64, ...] = (self.window.sum(fixed.values**2),)
-                self._squares[slot] = (np.zeros_like(limbs[0], np.uint64), limbs[0].view(np.uint64))
+                low = self.window.sum(column.squares(feature))
+                self._squares[slot] = (np.zeros_like(low, np.uint64), low.view(np.uint64))
             else:
-                limbs = tuple(self.window.sum(limb) for limb in square_limbs(fixed.values))
-                self._squares[slot] = join_limbs(limbs)
+                limbs = square_limbs(fixed.values)
+                sums = tuple(self.window.sum(Summand(limb)) for limb in limbs)
+                self._squares[slot] = join_limbs(sums)
         return self._squares[slot]
 
     def _extreme(self, feature: Aggregate, column: _Column) -> pl.Series:
-        flip = np.int64(-1 if feature.kind == "min" else 0)
-        ordered = _ordered(column.values) ^ flip
-        if column.observed is not None:
-            ordered = np.where(column.observed, ordered, LEAST)
-        best = self.cover.greatest(ordered) ^ flip
-        return _unordered(best, self._count(column) > 0, column.dtype)
+        pick = np.minimum if feature.kind == "min" else np.maximum
+        values, idle = column.extremes(pick)
+        best = self.window.extreme(values, pick, idle)
+        if column.dtype.is_float():
+            best = best + 0.0  # the lesser of the two zeros is the other
+        series = self._integers(best, self._count(column) > 0)
+        return series == 1 if column.dtype == pl.Boolean else series.cast(column.dtype)
 
+    def _floats(self, values: Float64) -> pl.Series:
+        return pl.Series(self._placed(values), nan_to_null=True)
 
-def _floats(values: Float64) -> pl.Series:
-    return pl.Series(values, nan_to_null=True)
+    def _integers(self, values: NDArray[Any], valid: Bools) -> pl.Series:
+        series = pl.Series(self._placed(values))
+        return series if valid.all() else series.set(pl.Series(~self._placed(valid)), None)
 
-
-def _integers(values: Int64, valid: Bools) -> pl.Series:
-    series = pl.Series(values)
-    return series if valid.all() else series.set(pl.Series(~valid), None)
-
-
-_MAGNITUDE = np.int64(2**63 - 1)
-_SIGN = np.uint64(1 << 63)
-
-
-def _ordered(column: pl.Series) -> Int64:
-    """Map values to int64 in the same order; nulls to anything."""
-    if column.dtype.is_float():
-        bits = (column.cast(pl.Float64).fill_null(0.0).to_numpy() + 0.0).view(np.int64)
-        return bits ^ ((bits >> np.int64(63)) & _MAGNITUDE)
-    if column.dtype == pl.UInt64:
-        return (column.fill_null(0).to_numpy() ^ _SIGN).view(np.int64)
-    return column.to_physical().cast(pl.Int64).fill_null(0).to_numpy()
-
-
-def _unordered(ordered: Int64, valid: Bools, dtype: pl.DataType) -> pl.Series:
-    """Undo :func:`_ordered`; where not ``valid``, null."""
-    ordered = np.where(valid, ordered, 0)
-    if dtype.is_float():
-        bits = ordered ^ ((ordered >> np.int64(63)) & _MAGNITUDE)
-        series = pl.Series(bits.view(np.float64))
-    elif dtype == pl.UInt64:
-        series = pl.Series(np.where(valid, ordered.view(np.uint64) ^ _SIGN, np.uint64(0)))
-    else:
-        series = pl.Series(ordered)
-    if not valid.all():
-        series = series.set(pl.Series(~valid), None)
-    return series == 1 if dtype == pl.Boolean else series.cast(dtype)
+    def _placed(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Put values into the order that is asked for."""
+        return values if self._places is None else values[self._places]

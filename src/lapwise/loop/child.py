@@ -38,6 +38,7 @@ class Child:
         arguments: its command line.
         folder: its working directory.
         environment: what is added to this process's environment.
+        tries: how often it is asked the same before its death is an error.
     """
 
     def __init__(
@@ -46,9 +47,11 @@ class Child:
         *arguments: str,
         folder: Path,
         environment: dict[str, str] | None = None,
+        tries: int = _TRIES,
     ) -> None:
         self._command = [sys.executable, "-m", module, *arguments]
         self._folder = folder
+        self._tries = tries
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
@@ -69,7 +72,7 @@ class Child:
         Raises:
             LapwiseError: the child failed, or died at every try; the message is its own.
         """
-        for _ in range(_TRIES):
+        for _ in range(self._tries):
             process = self._running()
             for line in self._talk(process, question):
                 mark, body = line[:1], line[1:]
@@ -83,6 +86,12 @@ class Child:
         raise LapwiseError(
             f"{self._command[2]} dies again and again", value=self._last_words() or None
         )
+
+    def kill(self) -> None:
+        """End the process at once; whoever waits for its answer has an error, or it starts again."""
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def close(self) -> None:
         """Let the process end, and wait for it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lapwise.core.digest import digest_value
 from lapwise.core.lap import LapStep
 from lapwise.core.model import KeyPart
+from lapwise.loop.declaring import declare_features
 from lapwise.loop.recipe import Recipe, feature_parts, read_features
 from lapwise.loop.steps.baseline import linear_baseline
 from lapwise.loop.steps.categories import categories_of
@@ -98,7 +99,7 @@ class Course:
             "examples",
             collect,
             examples,
-            self._digests((examples.table.name, examples.label.table.name)),
+            self.digests((examples.table.name, examples.label.table.name)),
             self.as_of,
             getattr(self.loop.split, "since", _everything)(self.as_of),
             [*self.loop.carried],
@@ -123,6 +124,7 @@ class Course:
     def features(self) -> None:
         """Compute every feature as of each example's time."""
         read = {view.table.name for view in self.loop.views}
+        declare_features(self.workshop.store, self.loop, self.as_of)
         self.frame = self.compute(self.loop.features, read, before=self._rehearse)
 
     def compute(
@@ -138,7 +140,7 @@ class Course:
             compute_features,
             self.examples,
             list(features),
-            self._digests(names),
+            self.digests(names),
             self._row,
             before=before,
             versions={name: self.versions[name] for name in names},
@@ -360,7 +362,8 @@ class Course:
         )
         return run
 
-    def _digests(self, tables: Iterable[str]) -> list[str]:
+    def digests(self, tables: Iterable[str]) -> list[str]:
+        """Return the digests of this lap's versions of some tables, by name."""
         return [self.versions[name].digest for name in sorted(set(tables))]
 
 

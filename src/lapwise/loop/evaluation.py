@@ -111,6 +111,7 @@ class Evaluation:
 
     def _findings(self) -> StepRun:
         course = self._course
+        label = course.loop.examples.label
         return course.call(
             "leakage",
             search_leakage,
@@ -119,7 +120,11 @@ class Evaluation:
             list(course.loop.feature_names),
             list(course.loop.views),
             course.loop.examples.row,
+            label,
+            course.digests({label.table.name, *(view.table.name for view in course.loop.views)}),
             rows=course.rows,
+            versions=course.versions,
+            store=course.workshop.store,
         )
 
     def _latency(self) -> StepRun:

@@ -1,4 +1,4 @@
-"""Online features of a page: what is there, brought up to now, pushed to, looked up."""
+"""Online features of a page: brought up to now, pushed to, looked up."""
 
 from __future__ import annotations
 
@@ -13,73 +13,118 @@ from lapwise.core.errors import DataError, DeclarationError, FeatureError, NotFo
 from lapwise.core.model import Column, Record
 from lapwise.data import scan
 from lapwise.data.instants import in_utc
-from lapwise.features import OnlineLookup, OnlineStore, definition_digest
+from lapwise.features import OnlineLookup, OnlineStore
+from lapwise.loop.declaring import declare_features, note_freshness
 from lapwise.loop.tables import take_version
+from lapwise.store.nearest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lapwise.data import Table
-    from lapwise.features import Pushed
+    from lapwise.features import FeatureView, Pushed
     from lapwise.loop.bootstrap import Workshop
     from lapwise.loop.model import Loop
 
-__all__ = ["ListedView", "list_views", "look_up", "materialize_online", "push_file"]
+__all__ = [
+    "Brought",
+    "BroughtView",
+    "KnownUntil",
+    "Looked",
+    "look_up",
+    "materialize_online",
+    "open_online",
+    "push_file",
+]
 
 
-class ListedView(Record, frozen=True, kw_only=True):
-    """A view of the page; ``until`` is the world's time up to which the online store knows it."""
+class BroughtView(Record, frozen=True, kw_only=True):
+    """What bringing one view up to a time did: rows taken, and whether it was built anew."""
 
-    name: str
+    view: str
     table: str
-    by: tuple[str, ...]
-    features: tuple[str, ...]
-    digest: str
-    until: int | None = None
-    entities: int = 0
-    rows: int = 0
+    rows: int
+    rebuilt: bool
+    seconds: float
 
 
-def list_views(workshop: Workshop, loop: Loop) -> tuple[ListedView, ...]:
-    """Return the page's views in order, with what the online store has of them."""
-    folder = workshop.project.live / "features"
-    stats: dict[str, Any] = {}
-    if folder.is_dir():
-        with OnlineStore.open(folder, read_only=True) as online:
-            stats = dict(online.stats())
-    found = []
-    for view in loop.views:
-        digest = definition_digest(view)
-        seen = stats.get(digest)
-        found.append(
-            ListedView(
-                name=view.name,
-                table=view.table.name,
-                by=view.by,
-                features=view.names,
-                digest=digest,
-                until=None if seen is None else seen.watermark,
-                entities=0 if seen is None else seen.entities,
-                rows=0 if seen is None else seen.rows,
-            )
-        )
-    return tuple(found)
+class Brought(Record, frozen=True, kw_only=True):
+    """What bringing a page's views up to ``at``, a time of the world, did."""
+
+    at: int
+    views: tuple[BroughtView, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows were taken."""
+        return sum(one.rows for one in self.views)
 
 
-def materialize_online(workshop: Workshop, loop: Loop) -> int:
-    """Bring the online store up to the world's time from the page's tables; return that time.
+class KnownUntil(Record, frozen=True, kw_only=True):
+    """Up to when the online store knows a view, and how far that is behind the time asked for."""
+
+    view: str
+    latest: int
+    behind: int
+
+
+class Looked(Record, frozen=True, kw_only=True):
+    """The vector of one request, and how fresh the views are that it was made of."""
+
+    at: int
+    features: dict[str, Any]
+    views: tuple[KnownUntil, ...]
+
+
+def open_online(workshop: Workshop, *, read_only: bool = False) -> OnlineStore:
+    """Open the online store of a project.
+
+    Raises:
+        NotFoundError: there is none to read.
+    """
+    return OnlineStore.open(workshop.project.online, read_only=read_only)
+
+
+def materialize_online(
+    workshop: Workshop, loop: Loop, *, fresh: bool = False, count: bool = False
+) -> Brought:
+    """Bring the online store up to the world's time from the page's tables.
+
+    What the page declares, and how fresh its views are then, is kept in the store.
+
+    Args:
+        workshop: the project.
+        loop: the page.
+        fresh: build every view anew.
+        count: count what the store holds afterwards, for people; it reads all of it.
 
     Raises:
         LapwiseError: a table cannot be read; what was materialised before stays.
     """
-    now = workshop.world.now()
+    now, clock = workshop.world.now(), workshop.machine
     tables: dict[str, pl.LazyFrame] = {}
     for table in {view.table.name: view.table for view in loop.views}.values():
         version = take_version(workshop, table, watermark=now)
         tables[table.name] = scan(version, workshop.store)
-    with OnlineStore.open(workshop.project.live / "features") as online:
-        online.materialize(loop.views, tables, at=now, progress=workshop.progress)
-    return now
+    declare_features(workshop.store, loop, now)
+    task = workshop.progress.task("online features", total=len(loop.views))
+    brought = []
+    with open_online(workshop) as online:
+        for view in loop.views:
+            started = clock.monotonic()
+            done = online.materialize([view], tables, at=now, fresh=fresh)
+            brought.append(
+                BroughtView(
+                    view=view.name,
+                    table=view.table.name,
+                    rows=done.rows,
+                    rebuilt=bool(done.rebuilt),
+                    seconds=clock.monotonic() - started,
+                )
+            )
+            task.advance()
+        stats = online.stats() if count else None
+        note_freshness(workshop.store, loop, online, now, stats=stats)
+    task.done()
+    return Brought(at=now, views=tuple(brought))
 
 
 def push_file(workshop: Workshop, loop: Loop, name: str, source: Path) -> Pushed:
@@ -94,32 +139,48 @@ def push_file(workshop: Workshop, loop: Loop, name: str, source: Path) -> Pushed
     if not views:
         known = sorted({view.table.name for view in loop.views})
         raise DeclarationError(
-            "no view reads a table of this name", value=name, expected=", ".join(known)
+            "no view reads a table of this name", value=name, expected=nearest(name, known)
         )
     table, rows = views[0].table, in_utc(_read(source).lazy()).collect()
-    _check_known(table, rows, workshop.world.now())
-    with OnlineStore.open(workshop.project.live / "features") as online:
-        return online.push(table, rows, views)
+    now = workshop.world.now()
+    _check_known(table, views, rows, now)
+    with open_online(workshop) as online:
+        pushed = online.push(table, rows, views)
+        note_freshness(workshop.store, loop, online, now)
+    return pushed
 
 
-def look_up(workshop: Workshop, loop: Loop, values: Sequence[str]) -> Mapping[str, Any]:
+def look_up(workshop: Workshop, loop: Loop, values: Sequence[str]) -> Looked:
     """Return the vector of one request, given as ``name=value``; what is not given is missing.
 
     Raises:
         DeclarationError: a name is no input of the page, or a value is not of its type.
         NotFoundError: nothing was materialised yet.
     """
-    folder = workshop.project.live / "features"
-    if not folder.is_dir():
-        raise NotFoundError("no features are online yet", fix="lapwise features materialize")
-    columns = _inputs(workshop, loop)
-    given = _given(values, columns)
-    with OnlineStore.open(folder, read_only=True) as online:
+    try:
+        online = open_online(workshop, read_only=True)
+    except NotFoundError as error:
+        raise NotFoundError(
+            "no features are online yet", fix="lapwise features materialize"
+        ) from error
+    with online:
+        columns = _inputs(workshop, loop)
+        given = _given(values, columns)
+        now = workshop.world.now()
         lookup = OnlineLookup(loop.features, online, columns=columns)
         found = lookup.look_up(
-            {column.name: [given.get(column.name)] for column in columns}, at=workshop.world.now()
+            {column.name: [given.get(column.name)] for column in columns}, at=now
         )
-    return {name: column[0] for name, column in found.items()}
+        until = [(view.name, online.state(view)) for view in loop.views]
+    return Looked(
+        at=now,
+        features={name: column[0] for name, column in found.items()},
+        views=tuple(
+            KnownUntil(view=name, latest=state.latest, behind=max(0, now - state.latest))
+            for name, state in until
+            if state is not None
+        ),
+    )
 
 
 def _read(source: Path) -> pl.DataFrame:
@@ -132,18 +193,21 @@ def _read(source: Path) -> pl.DataFrame:
         raise DataError(f"{source} cannot be read", value=said) from error
 
 
-def _check_known(table: Table, rows: pl.DataFrame, now: int) -> None:
+def _check_known(table: Table, views: Sequence[FeatureView], rows: pl.DataFrame, now: int) -> None:
     """Refuse rows of the future: after one the store would no longer answer for the present."""
     if not isinstance(rows.schema.get(table.known), pl.Datetime):
         return  # told by the store
     known = pl.col(table.known).dt.epoch("us")
     later = rows.filter(known > now)
     if not later.is_empty():
+        said = "lie in the future" if table.known == table.event else "are not known yet"
+        names = ", ".join(f"'{view.name}'" for view in views)
         raise FeatureError(
-            f"{later.height:,} of {rows.height:,} rows are not known yet",
+            f"{later.height:,} of {rows.height:,} rows of table '{table.name}' (read by {names}) "
+            f"{said}: '{table.known}' is later than now",
             value=format_time(later.select(known.max()).item()),
             expected=f"{table.known} at or before {format_time(now)}",
-            fix="correct the times, or push the rows when they are known",
+            fix="correct the times (the year, the time zone), or push the rows once they are known",
         )
 
 

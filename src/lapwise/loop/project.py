@@ -18,18 +18,21 @@ class Project:
     """A folder with a page, and the addresses of its store.
 
     ``store`` is ``sqlite:///…``, ``postgresql://…``, or ``https://…`` of a server; ``blobs`` a
-    folder or ``s3://…``, or the server again, which has its own;
+    folder or ``s3://…``, or the server again, which has its own; ``online`` the folder of the
+    online features or ``redis://…``, with its password: show it by
+    :func:`~lapwise.store.address.without_password`;
     ``page`` the default ``FILE[:NAME]`` of the loop, relative to ``root``.
     """
 
     root: Path
     store: str
     blobs: str
+    online: str
     page: str | None = None
 
     @property
     def live(self) -> Path:
-        """The folder of what answers requests: deployments, prediction logs, online features."""
+        """The folder of what answers requests: deployments, prediction logs."""
         return self.root / ".lapwise" / "live"
 
     @property
@@ -43,8 +46,8 @@ def find_project(start: Path) -> Project:
     """Return the project around ``start``.
 
     The root is the nearest folder upward whose ``pyproject.toml`` has ``[tool.lapwise]``, or that
-    has a ``.lapwise`` folder; else ``start`` itself. ``LAPWISE_STORE`` and ``LAPWISE_BLOBS`` win
-    over ``store`` and ``blobs`` of the table, which win over ``.lapwise/`` in the root. What is
+    has a ``.lapwise`` folder; else ``start`` itself. ``LAPWISE_STORE``, ``LAPWISE_BLOBS``
+    and ``LAPWISE_ONLINE`` win over ``store``, ``blobs`` and ``online`` of the table, which win over ``.lapwise/`` in the root. What is
     relative in the table is relative to the root.
 
     Raises:
@@ -70,15 +73,16 @@ def _settings(path: Path) -> dict[str, str] | None:
     if settings is None:
         return None
     if not isinstance(settings, dict) or not all(isinstance(one, str) for one in settings.values()):
-        raise DeclarationError(
-            f"[tool.lapwise] in {path} must hold text", value=settings, expected='loop = "page.py"'
+        names = sorted(settings) if isinstance(settings, dict) else settings
+        raise DeclarationError(  # without the values: an address may hold a password
+            f"[tool.lapwise] in {path} must hold text", value=names, expected='loop = "page.py"'
         )
-    unknown = sorted(set(settings) - {"loop", "store", "blobs"})
+    unknown = sorted(set(settings) - {"loop", "store", "blobs", "online"})
     if unknown:
         raise DeclarationError(
             f"[tool.lapwise] in {path} has unknown keys",
             value=unknown,
-            expected="loop, store, blobs",
+            expected="loop, store, blobs, online",
         )
     return dict(settings)
 
@@ -95,6 +99,7 @@ def _project(root: Path, settings: dict[str, str]) -> Project:
         root=root,
         store=store,
         blobs=store if is_remote(store) else address("blobs", ".lapwise/blobs"),
+        online=address("online", ".lapwise/live/features"),
         page=settings.get("loop"),
     )
 

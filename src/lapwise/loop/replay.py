@@ -114,14 +114,13 @@ class Replay:
     def _run(self) -> World:
         from lapwise.features import OnlineStore
 
-        live = self.workshop.project.live
         first = self._first_hour()
         watcher = self._watcher()
         try:
             self._resume()
             revision = self._tick(watcher, first)
             world = read_world(self.workshop, self.loop, self.start, self.end)
-            with OnlineStore.open(live / "features") as online:
+            with OnlineStore.open(self.workshop.project.online) as online:
                 tables = self._tables(world)
                 online.materialize(self.loop.views, tables, at=first)
                 if revision:

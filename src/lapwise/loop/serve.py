@@ -20,6 +20,7 @@ import msgspec
 from lapwise.core.clock import SystemWorldClock
 from lapwise.core.deployment import Deployment
 from lapwise.core.errors import NotFoundError, ServingError, StoreError
+from lapwise.loop import place
 from lapwise.loop.deploy import deploy, folder_of
 from lapwise.loop.project import Project, find_project
 from lapwise.registry.kept import KEPT, check_served
@@ -131,7 +132,7 @@ def serve_model(
 
     tokens_for(host)
     folder = folder_of(project.live, model)
-    places = (str(folder), str(project.live / "features"))
+    places = (str(folder), place.argument(project.online))
     python = (sys.executable, "-P", "-m")  # no file of the user's shadows a library
 
     def worker(number: int) -> tuple[str, ...]:
@@ -144,6 +145,7 @@ def serve_model(
         worker,
         workers=workers,
         shadow=(*python, "lapwise.loop.shadow", *places),
+        environment=place.environment(project.online),
         announce=announce,
     )
 

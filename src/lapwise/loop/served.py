@@ -75,12 +75,12 @@ def unpack(content: bytes) -> Unpacked:
     return Unpacked(packed.version, recipe, features)
 
 
-def opener(folder: Path, features: Path) -> OpenVersion:
+def opener(folder: Path, features: Path | str) -> OpenVersion:
     """Return what opens versions of a snapshot folder, so that they can answer.
 
     Args:
         folder: the snapshot folder.
-        features: the folder of the online features.
+        features: the folder of the online features, or the address of a Redis server.
     """
     from lapwise.serving import read_version, snapshot_blobs
 
@@ -91,9 +91,11 @@ def opener(folder: Path, features: Path) -> OpenVersion:
         from lapwise.features import OnlineStore
 
         if not online:
-            if not features.is_dir():  # an empty one, which says itself what it lacks
+            try:
+                online.append(OnlineStore.open(features, read_only=True))
+            except NotFoundError:  # an empty one, which says itself what it lacks
                 OnlineStore.open(features).close()
-            online.append(OnlineStore.open(features, read_only=True))
+                online.append(OnlineStore.open(features, read_only=True))
         return _served(unpack(read_version(folder, version)), snapshot_blobs(folder), online[0])
 
     return open_version

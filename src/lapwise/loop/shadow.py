@@ -16,10 +16,11 @@ __all__ = ["main"]
 def main() -> None:
     """Follow the log until SIGTERM."""
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # as in a worker
+    from lapwise.loop.place import from_argument
     from lapwise.loop.served import opener
     from lapwise.serving import run_shadow
 
-    folder, features = Path(sys.argv[1]), Path(sys.argv[2])
+    folder, features = Path(sys.argv[1]), from_argument(sys.argv[2])
     run_shadow(folder, opener(folder, features))
 
 

@@ -1,7 +1,8 @@
 """A process that answers requests: ``python -m lapwise.loop.worker FOLDER FEATURES SOCKET HOST``.
 
-The supervisor starts it. It works from the snapshot in FOLDER and the online features in FEATURES,
-and opens no database. SOCKET is the number of a listening socket that it inherits; HOST is where
+The supervisor starts it. It works from the snapshot in FOLDER and the online features in FEATURES
+(a folder, or the place of a Redis server whose address is in ``LAPWISE_ONLINE``), and opens no
+database. SOCKET is the number of a listening socket that it inherits; HOST is where
 that listens.
 """
 
@@ -20,10 +21,11 @@ def main() -> None:
     # reads this once, when it is imported.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from lapwise.core.errors import LapwiseError
+    from lapwise.loop.place import from_argument
     from lapwise.loop.served import opener
     from lapwise.serving import InferenceApp, adopt, serve, tokens_for
 
-    folder, features = Path(sys.argv[1]), Path(sys.argv[2])
+    folder, features = Path(sys.argv[1]), from_argument(sys.argv[2])
     try:
         app = InferenceApp.of_folder(
             folder,

@@ -9,7 +9,7 @@ import polars as pl
 from lapwise.core.model import Record
 from lapwise.loop.ledger import LedgerLine, ledger
 from lapwise.loop.months import Month, by_month
-from lapwise.loop.verify import read_predictions, verify_features
+from lapwise.loop.verify import read_predictions, verify_model
 
 if TYPE_CHECKING:
     from lapwise.loop.replay import Replay
@@ -57,7 +57,7 @@ def sum_up(replay: Replay, world: World, *, seconds: float) -> Year:
     workshop, name = replay.workshop, replay.loop.name
     store = workshop.store
     logged = read_predictions(workshop.project.live, name)
-    parity = verify_features(store, logged, versions=world.versions)
+    proof = verify_model(workshop, name, at=replay.end, versions=world.versions, logged=logged)
     rollouts = store.rollouts.list(name, limit=_ALL)
     first = min(store.models.list(name, limit=_ALL), key=lambda one: one.number)
     labels = world.examples.select(pl.col(replay.loop.examples.row).alias("row"), "label")
@@ -70,7 +70,7 @@ def sum_up(replay: Replay, world: World, *, seconds: float) -> Year:
             rollbacks=sum(one.phase == "rolled_back" for one in rollouts),
             predictions=logged.height,
             failed_requests=replay.failed,
-            features_equal=parity.share,
+            features_equal=proof.share,
             months=by_month(logged, labels, first, store.blobs),
             seconds=seconds,
         ),

@@ -45,6 +45,7 @@ def _is_inference(path: str) -> bool:
 def main() -> None:
     """Serve until SIGTERM. What keeps it from starting is one line on standard error."""
     from lapwise.core.errors import LapwiseError
+    from lapwise.loop.place import from_argument
     from lapwise.loop.project import find_project
     from lapwise.loop.served import opener
     from lapwise.server.app import create_app
@@ -55,7 +56,7 @@ def main() -> None:
     try:
         project = find_project(Path(root))
         inference = InferenceApp.of_folder(
-            Path(folder), opener(Path(folder), Path(features)), tokens=tokens_for(host)
+            Path(folder), opener(Path(folder), from_argument(features)), tokens=tokens_for(host)
         )
         pages = create_app(lambda: open_store(project.store, project.blobs))
         serve(Front(inference, pages), adopt(int(number)))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lapwise.core.deployment import Deployment
-from lapwise.core.errors import FeatureError, ModelError
+from lapwise.core.errors import FeatureError, ModelError, StoreError
 from lapwise.core.prediction import (
     Answer,
     Answered,
@@ -215,6 +215,8 @@ class Answering:
             raise InferenceError(
                 400, f"the features cannot be made of these inputs: {error.thing}"
             ) from None
+        except StoreError as error:  # nobody's row is to blame, and asking again takes time
+            raise InferenceError(503, f"the features cannot be looked up: {error.thing}") from error
         except Exception as error:
             raise self._unanswered(said, question, places, failures) from error
         finite = finite_rows(scores)
@@ -258,6 +260,8 @@ class Answering:
             group = groups.popleft()
             try:
                 failed = self._score_canary(question, part, group)
+            except StoreError:  # the online store is away: that is not the canary's failure
+                break
             except Exception:  # noqa: BLE001 - whatever a canary raises, production answers
                 if len(group) > 1:
                     groups.extendleft([place] for place in reversed(group))

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from lapwise.core.clock import MachineClock
-from lapwise.core.errors import ServingError
+from lapwise.core.errors import ServingError, StoreError
 from lapwise.core.prediction import Answered, Failure, FailureKind, LogEntry
 from lapwise.serving.answering import Part, finite_rows
 from lapwise.serving.arm import Arm
@@ -80,17 +80,25 @@ class Shadow:
             self._read()
         if not self._waiting:
             return False
-        entry = self._waiting.popleft()
+        entry = self._waiting[0]
         if self._at.died_at(entry.request):
             self._log.append(self._crashed(entry))
         else:
             self._at.set(entry.request)
-            self._log.append(self.answer(entry))
+            try:
+                self._log.append(self.answer(entry))
+            except StoreError:  # the online store is away, which is no evidence: later again
+                return False
+        self._waiting.popleft()
         self._counters.add(1, "shadow_requests")
         return True
 
     def answer(self, entry: Answered) -> Answered:
-        """Return the shadow's answer to a logged request, rows it fails among the failures."""
+        """Return the shadow's answer to a logged request, rows it fails among the failures.
+
+        Raises:
+            StoreError: its features cannot be looked up now.
+        """
         started = self._clock.monotonic()
         part = Part(self._arm)
         failures: list[Failure] = []
@@ -99,6 +107,8 @@ class Shadow:
             group = groups.popleft()
             try:
                 failures += self._score(entry, part, group)
+            except StoreError:
+                raise
             except Exception:  # noqa: BLE001 - what a shadow raises is evidence
                 if len(group) > 1:
                     # One row may spoil the others' answer: each is asked alone.

@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -42,6 +42,7 @@ class _Child:
     name: str
     command: Sequence[str]
     fds: tuple[int, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     due: float = 0.0
@@ -69,7 +70,7 @@ class _Child:
                 stdin=subprocess.DEVNULL,
                 pass_fds=self.fds,
                 process_group=0,  # a terminal's Ctrl-C is the supervisor's, which ends them in order
-                env={**os.environ, SUPERVISOR: str(os.getpid())},
+                env={**os.environ, **self.environment, SUPERVISOR: str(os.getpid())},
             )
             self.started = now
 
@@ -97,6 +98,7 @@ def supervise(
     workers: int = 1,
     shadow: Sequence[str] = (),
     beside: Sequence[Sequence[str]] = (),
+    environment: Mapping[str, str] | None = None,
     announce: Callable[[str, int], None] | None = None,
 ) -> None:
     """Run a server until SIGTERM or SIGINT, then end its processes in order and return.
@@ -110,6 +112,8 @@ def supervise(
         workers: how many.
         shadow: the command of the shadow process; empty for none.
         beside: commands of other processes that are to be kept running.
+        environment: what all of them have in it besides; the place for secrets, which a command
+            would show to every user of the machine.
         announce: called once with host and port when the first worker answers.
 
     Raises:
@@ -119,18 +123,20 @@ def supervise(
         raise ServingError("a server needs a worker", value=workers, expected="1 or more")
     shutil.rmtree(folder / "metrics", ignore_errors=True)
     listener.listen(_QUEUE)
-    number = listener.fileno()
+    number, around = listener.fileno(), environment or {}
     answering = [
-        _Child(f"worker {turn}", worker(number), (number,)) for turn in range(1, workers + 1)
+        _Child(f"worker {turn}", worker(number), (number,), around)
+        for turn in range(1, workers + 1)
     ]
-    children = [*answering, *(_Child(" ".join(command[1:3]), command) for command in beside)]
+    others = [_Child(" ".join(command[1:3]), command, (), around) for command in beside]
+    children = [*answering, *others]
     stopped: list[int] = []
 
     def stop(signal_number: int, _frame: FrameType | None) -> None:
         stopped.append(signal_number)
 
     before = {one: signal.signal(one, stop) for one in (signal.SIGTERM, signal.SIGINT)}
-    shadows = _Shadows(folder, shadow)
+    shadows = _Shadows(folder, shadow, around)
     clock = MachineClock()
     try:
         with listener:
@@ -171,9 +177,10 @@ def _is_up(folder: Path, workers: Sequence[_Child]) -> bool:
 class _Shadows:
     """The shadow process of whichever version the deployment names."""
 
-    def __init__(self, folder: Path, command: Sequence[str]) -> None:
+    def __init__(self, folder: Path, command: Sequence[str], around: Mapping[str, str]) -> None:
         self._folder = folder
         self._command = command
+        self._around = around
         self._version: str | None = None
         self._stamp = 0
         self._child: _Child | None = None
@@ -202,7 +209,7 @@ class _Shadows:
             return
         self.end()
         self._version = version
-        self._child = _Child("shadow", self._command) if version else None
+        self._child = _Child("shadow", self._command, (), self._around) if version else None
 
     def end(self) -> None:
         """End it; one that hangs is killed."""

@@ -1,10 +1,10 @@
-"""Which addresses are those of servers, and what cannot be done from there."""
+"""Which addresses are those of servers, what cannot be done from there, and what may be shown."""
 
 from __future__ import annotations
 
 from lapwise.core.errors import DeclarationError
 
-__all__ = ["is_remote", "refuse_remote"]
+__all__ = ["is_remote", "refuse_remote", "without_password"]
 
 
 def is_remote(url: str) -> bool:
@@ -29,3 +29,20 @@ def refuse_remote(url: str) -> None:
             expected="a store on sqlite:/// or postgresql://, with its blobs",
             fix="run it where the server runs, or unset LAPWISE_STORE for the store of this project",
         )
+
+
+def without_password(url: str) -> str:
+    """Return an address without user, password and options, as it may be shown.
+
+    >>> without_password("redis://anna:s3cret@host:6379/0?socket_timeout=1")
+    'redis://host:6379/0'
+    >>> without_password("redis://:p@ss/w#rd@host/0"), without_password("redis://:who?@host/0")
+    ('redis://host/0', 'redis://…')
+    """
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return "…"
+    before, _, place = rest.rpartition("@")
+    place, _, options = place.partition("?")
+    # A question mark on both sides, or an at sign on the wrong one: no telling where it ends.
+    return f"{scheme}://…" if "?" in before or "@" in options else f"{scheme}://{place}"

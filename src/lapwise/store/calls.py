@@ -1,7 +1,7 @@
 """Every call that a store takes, read once from its Protocols.
 
-The signatures in ``model.py``, ``tracked.py``, ``live.py`` and ``access.py`` are the only ones. From
-them come the routes and their description (``server/calling.py``), the store over HTTP
+The signatures in ``model.py``, ``tracked.py``, ``live.py``, ``feature_noun.py`` and ``access.py`` are
+the only ones. From them come the routes and their description (``server/calling.py``), the store over HTTP
 (``remote/``), and the rules of access: none of these says again what a call takes or gives.
 """
 

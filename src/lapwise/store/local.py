@@ -10,6 +10,7 @@ from lapwise.store.datasets import SqlDatasets
 from lapwise.store.deployments import SqlDeployments
 from lapwise.store.events import SqlEvents
 from lapwise.store.experiments import SqlExperiments
+from lapwise.store.features import SqlFeatures
 from lapwise.store.labels import SqlLabels
 from lapwise.store.laps import SqlLaps
 from lapwise.store.leases import SqlLeases
@@ -60,6 +61,7 @@ def open_local(url: str, blobs: str) -> Store:
         rollouts=SqlRollouts(database),
         alarms=SqlAlarms(database),
         observations=SqlObservations(database),
+        features=SqlFeatures(database),
         tokens=SqlTokens(database),
         events=SqlEvents(database),
         webhooks=SqlWebhooks(database),

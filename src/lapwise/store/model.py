@@ -31,6 +31,7 @@ from lapwise.core.tracked import Page, RegisteredModel
 from lapwise.store.access import Events, Tokens, Webhooks
 from lapwise.store.blobs import Blobs
 from lapwise.store.claims import Claims
+from lapwise.store.feature_noun import Features
 from lapwise.store.live import Alarms, Deployments, Observations, Rollouts
 from lapwise.store.record_texts import RecordTexts
 from lapwise.store.tracked import Experiments, Labels, LoggedModels, Runs
@@ -41,6 +42,7 @@ __all__ = [
     "Blobs",
     "Datasets",
     "Experiments",
+    "Features",
     "FileStamp",
     "Labels",
     "Laps",
@@ -354,6 +356,7 @@ class Store:
     rollouts: Rollouts
     alarms: Alarms
     observations: Observations
+    features: Features
     tokens: Tokens
     events: Events
     webhooks: Webhooks

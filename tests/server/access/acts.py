@@ -18,8 +18,10 @@ from tests.store.making import (
     alarm,
     capture,
     dataset,
+    declared,
     deployment,
     digest,
+    freshness,
     hour,
     lap,
     logged,
@@ -27,6 +29,7 @@ from tests.store.making import (
     rollout,
     run,
     step,
+    verification,
     version,
     webhook,
 )
@@ -58,6 +61,9 @@ def keep(store: Store, name: str) -> Kept:
     on = store.rollouts.create(rollout(name))
     store.deployments.add(deployment(name))
     store.alarms.add(alarm(name))
+    store.features.declare([declared("plane", loop=name)])
+    store.features.note([freshness("plane", loop=name)])
+    store.features.prove(verification(name))
     number = store.experiments.get(name).number
     store.runs.log(made.id, tags=[Tag(name="a", value="b")])
     on_it = (
@@ -185,6 +191,18 @@ ACTS: dict[str, tuple[Role, Act]] = {
     "laps/list": ("viewer", lambda s, k: s.laps.list(k.name)),
     "alarms/add": ("contributor", lambda s, k: s.alarms.add(alarm(k.name))),
     "alarms/list": ("viewer", lambda s, k: s.alarms.list(k.name)),
+    "features/declare": (
+        "contributor",
+        lambda s, k: s.features.declare([declared("plane", loop=k.name)]),
+    ),
+    "features/list": ("viewer", lambda s, k: s.features.list(k.name)),
+    "features/note": (
+        "contributor",
+        lambda s, k: s.features.note([freshness("plane", loop=k.name)]),
+    ),
+    "features/freshness": ("viewer", lambda s, k: s.features.freshness(k.name)),
+    "features/prove": ("contributor", lambda s, k: s.features.prove(verification(k.name))),
+    "features/proofs": ("viewer", lambda s, k: s.features.proofs(k.name)),
     "observations/save": (
         "contributor",
         lambda s, k: s.observations.save([hour(0, k.name)]),
@@ -249,6 +267,7 @@ SHARED: dict[str, tuple[Role, bool, Callable[[Store], Any]]] = {
 LISTED = {
     "experiments/search", "models/search", "models/search_names", "audit/entries", "events/list",
     "runs/holders", "models/holders", "logged/holders", "blobs/has",
+    "features/users",
 }  # fmt: skip
 
 ROLES: tuple[Role, ...] = ("viewer", "contributor", "approver", "admin")

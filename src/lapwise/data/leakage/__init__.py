@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from lapwise.data.leakage.model import FeatureSource, Subject
+from lapwise.data.leakage.model import FeatureSource, FeatureTable, LabelTable, Subject
 
-__all__ = ["FeatureSource", "Subject"]
+__all__ = ["FeatureSource", "FeatureTable", "LabelTable", "Subject"]

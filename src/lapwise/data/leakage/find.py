@@ -13,8 +13,9 @@ from lapwise.core.model import Split
 from lapwise.data.leakage.duplicate_rows import find_duplicate_rows
 from lapwise.data.leakage.embargo import find_short_embargo
 from lapwise.data.leakage.gives_label_away import find_label_given_away
+from lapwise.data.leakage.known_before_label import find_known_before_label
 from lapwise.data.leakage.known_with_label import find_known_with_label
-from lapwise.data.leakage.model import PARTS, FeatureSource, Subject
+from lapwise.data.leakage.model import PARTS, FeatureSource, FeatureTable, LabelTable, Subject
 from lapwise.data.leakage.shared_units import find_shared_units
 from lapwise.data.leakage.time_order import find_time_disorder
 from lapwise.data.read import require
@@ -28,8 +29,9 @@ RULES = {
     "embargo": find_short_embargo,
     "label given away": find_label_given_away,
     "known with the label": find_known_with_label,
+    "known before the label": find_known_before_label,
 }
-"""In the order of their numbers, L001 to L006."""
+"""In the order of their numbers, L001 to L007."""
 
 
 def find_leakage(
@@ -39,6 +41,8 @@ def find_leakage(
     split: Split,
     row: str = "",
     sources: Sequence[FeatureSource] = (),
+    tables: Sequence[FeatureTable] = (),
+    label: LabelTable | None = None,
 ) -> tuple[Finding, ...]:
     """Return one finding for each rule, in the order of their numbers.
 
@@ -50,6 +54,8 @@ def find_leakage(
         split: how the rows were parted.
         row: the column that names an example, where it is among the features or ``split.by``.
         sources: for features, the column with the latest known time of what went into each value.
+        tables: the tables that views read, with all their rows.
+        label: the table that brings the label.
 
     Returns:
         Findings; ``block`` must fail a gate, ``warn`` is to be shown.
@@ -68,5 +74,5 @@ def find_leakage(
             value=missing,
             expected=f"rows in each of {', '.join(PARTS)}",
         )
-    subject = Subject(frame, tuple(features), split, row, tuple(sources))
+    subject = Subject(frame, tuple(features), split, row, tuple(sources), tuple(tables), label)
     return tuple(msgspec.structs.replace(rule(subject), name=name) for name, rule in RULES.items())

@@ -10,7 +10,7 @@ from lapwise.core.model import Split
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["PARTS", "FeatureSource", "Severity", "Subject"]
+__all__ = ["PARTS", "FeatureSource", "FeatureTable", "LabelTable", "Severity", "Subject"]
 
 Severity: TypeAlias = Literal["block", "warn", "clear", "not_applicable"]
 
@@ -35,6 +35,44 @@ class FeatureSource:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureTable:
+    """A table that views read.
+
+    Args:
+        table: its name.
+        views: the names of the views.
+        known: the column of the time from which its rows are seen.
+        rows: all of them.
+    """
+
+    table: str
+    views: tuple[str, ...]
+    known: str
+    rows: pl.LazyFrame
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTable:
+    """The table that brings the label.
+
+    Args:
+        table: its name.
+        on: the columns that say whose label a row is.
+        value: the label as an expression over the table.
+        event: the column of the time at which it happened.
+        known: the column of the time from which it is known.
+        rows: all of them.
+    """
+
+    table: str
+    on: tuple[str, ...]
+    value: pl.Expr
+    event: str
+    known: str
+    rows: pl.LazyFrame
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """Features and labels of the examples in a split.
 
@@ -45,6 +83,8 @@ class Subject:
         split: how the rows were parted.
         row: the column that names an example, or empty.
         sources: where features came from, for as many of them as that is known.
+        tables: the tables that views read.
+        label: the table that brings the label, None if it is not at hand.
     """
 
     frame: pl.DataFrame
@@ -52,6 +92,8 @@ class Subject:
     split: Split
     row: str = ""
     sources: tuple[FeatureSource, ...] = ()
+    tables: tuple[FeatureTable, ...] = ()
+    label: LabelTable | None = None
 
     def part(self, name: str) -> pl.DataFrame:
         """Return the rows of one part."""

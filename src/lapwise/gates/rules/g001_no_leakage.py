@@ -21,8 +21,9 @@ class NoLeakage(Gate, frozen=True, tag="G001"):
 
     What it does:
         Reads the findings of the leakage rules (duplicate rows, shared units, time order, embargo,
-        a feature that gives the label away, a source row known only with the label). A finding
-        that blocks fails the gate; one that warns is shown and passes.
+        a feature that gives the label away, a source row known only with the label, a table that
+        knows the label too soon). A finding that blocks fails the gate; one that warns is shown
+        and passes.
     Why:
         A leak makes every other number of the lap look good, and only production finds out.
 

@@ -137,6 +137,16 @@ RULES: Mapping[str, Rule | None] = {
     "observations/save": may("contributor", both(named("hours[].model"), named("days[].model"))),
     "observations/hours": may("viewer", named("model")),
     "observations/days": may("viewer", named("model")),
+    # Features: a definition is of the loops that declare it, a proof of the model that answered.
+    "features/declare": may("contributor", named("declared[].loop")),
+    "features/list": lists("loop", "loop", newest="turn"),
+    "features/users": anywhere("viewer", keeps="model"),
+    "features/note": may("contributor", named("seen[].loop")),
+    "features/freshness": lists("loop", "loop", newest="noted"),
+    "features/prove": identified(
+        "record", "verification.id", may("contributor", named("verification.model"), answer="model")
+    ),
+    "features/proofs": lists("model", "model", newest="at"),
     "leases/take": may("contributor", leased("name")),
     "leases/renew": may("contributor", leased("name")),
     "leases/release": may("contributor", leased("name")),

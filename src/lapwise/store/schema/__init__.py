@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lapwise.store.schema.access import delivery, event, token, webhook
 from lapwise.store.schema.data import dataset_version, file_stamp, record, step_result
+from lapwise.store.schema.features import feature_declared, verification, view_freshness
 from lapwise.store.schema.live import (
     alarm,
     day_performance,
@@ -57,6 +58,7 @@ __all__ = [
     "deployment",
     "event",
     "experiment",
+    "feature_declared",
     "file_stamp",
     "hour_counts",
     "label",
@@ -82,9 +84,11 @@ __all__ = [
     "step_result",
     "tag",
     "token",
+    "verification",
     "version_blob",
+    "view_freshness",
     "webhook",
 ]
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in ``migrations/versions``; opening compares it without loading Alembic."""

@@ -1,0 +1,273 @@
+"""``lapwise features list`` and ``show``: what there is, and all that is known of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from lapwise.cli.features.noun import features, now_of, page_or_store, stretch
+from lapwise.cli.options import AsJson, AsOf, Page, PageOption
+from lapwise.cli.render import number, print_json, show, table, visible, when
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lapwise.features import ViewDefinition
+    from lapwise.loop.describing import DescribedView, Proof
+
+__all__ = ["features_list", "features_show"]
+
+_SHOWN = 12
+_STAGES = ("production", "canary", "staging")
+
+
+@features.command("list")
+def features_list(
+    page: Page = None,
+    former: Annotated[
+        bool, typer.Option("--all", help="Also versions that no page declares any more.")
+    ] = False,
+    as_of: AsOf = None,
+    json: AsJson = False,
+) -> None:
+    """List views and on-demand features: the page's, or without a page all that the store knows.
+
+    Beside each stand its owner, the first digits of its version, the model versions trained on it,
+    how far the online store is behind, the greatest share of missing values among its features in
+    training, and the share of vectors that the last `features verify` found equal.
+
+    Example: lapwise features list page.py
+    """
+    from lapwise.loop.describing import describe_all
+    from lapwise.loop.listing import describe_page
+
+    with page_or_store(page, as_of) as (loop, opened):
+        now = now_of(opened, loop, as_of)
+        if loop is None:
+            found = describe_all(opened.store, now=now, former=former)
+        else:
+            found = describe_page(opened, loop, now=now, former=former)
+    if json:
+        print_json(found)
+    elif not found:
+        show("no features are declared; a page does: features=[lw.FeatureView(...), ...]")
+    else:
+        show(
+            table(
+                ["name", "owner", "version", "used by", "online", "nulls>", "verified>"],
+                _rows(found),
+            )
+        )
+
+
+def _rows(found: Sequence[DescribedView]) -> list[tuple[object, ...]]:
+    return [
+        (
+            one.declared.name,
+            one.owner,
+            _version(one),
+            _used_by(one),
+            _online(one),
+            _share(one.null_share),
+            _verified(one.proof),
+        )
+        for one in found
+    ]
+
+
+@features.command("show")
+def features_show(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A view, an on-demand function, or a feature.")
+    ],
+    page: PageOption = None,
+    as_of: AsOf = None,
+    json: AsJson = False,
+) -> None:
+    """Show one definition: in words and as declared, its versions, who uses it, how fresh it is.
+
+    Example: lapwise features show plane
+    """
+    from lapwise.loop.describing import definition_of, differences_of, find_described
+    from lapwise.loop.listing import find_on_page
+
+    with page_or_store(page, as_of) as (loop, opened):
+        now = now_of(opened, loop, as_of)
+        if loop is None:
+            found = find_described(opened.store, name, now=now)
+        else:
+            found = find_on_page(opened, loop, name, now=now)
+        one = found[0]
+        definition = None
+        if loop is not None:
+            from lapwise.features import view_definition
+
+            definition = next(
+                (view_definition(view) for view in loop.views if view.name == one.declared.name),
+                None,
+            )
+        definition = definition or definition_of(opened.store, one)
+        differences = differences_of(opened.store, one)
+    if json:
+        print_json(
+            {
+                "feature": one,
+                "definition": definition,
+                "versions": found[1:],
+                "differences": differences,
+            }
+        )
+        return
+    _show_head(one, definition)
+    _show_features(one)
+    if definition is not None:
+        from lapwise.features.words import declared_text
+
+        show(Text("as declared", style="bold"), Text(visible(declared_text(definition))))
+    _show_users(one)
+    if len(found) > 1:
+        show(
+            "",
+            table(
+                ["version", "features>", "last declared", "used by"],
+                _versions(found),
+                title="versions",
+            ),
+        )
+    for difference in differences[:_SHOWN]:
+        show(
+            Text.assemble(
+                ("differs: ", "red"),
+                visible(
+                    f"{difference.feature} of row {difference.row} at {when(difference.at)}:"
+                    f" {difference.logged} was served, {difference.offline} is right"
+                ),
+            )
+        )
+
+
+def _show_head(one: DescribedView, definition: ViewDefinition | None) -> None:
+    said = one.declared
+    kind = "a feature view" if said.kind == "view" else "on-demand features"
+    lines = [("version", said.digest[:12] + ("" if one.is_current else ", declared no more"))]
+    lines.append(("owner", one.owner or "nobody is named: lw.FeatureView(..., owner=...)"))
+    if said.kind == "on_demand":
+        lines[-1] = ("owner", one.owner or "the page's")
+        lines.append(("reads", ", ".join(said.inputs)))
+    else:
+        lines.append(("for each", ", ".join(said.by)))
+        lines.append(("reads", f"table {said.table}" + (_table(definition) if definition else "")))
+        if definition is not None:
+            lines.append(("windows", _grain(definition)))
+        lines.append(("online", _online(one, long=True)))
+    lines.append(("verified", _verified(one.proof, long=True).plain))
+    if one.loops:
+        lines.append(("declared", f"by {', '.join(one.loops)}"))
+    show(
+        Text.assemble((visible(said.name), "bold"), f", {kind}"),
+        table(["", ""], lines),
+    )
+
+
+def _table(definition: ViewDefinition) -> str:
+    known = "" if definition.known == definition.event else f", known at {definition.known}"
+    return f", a row by {', '.join(definition.key)}, of {definition.event}{known}"
+
+
+def _grain(definition: ViewDefinition) -> str:
+    from lapwise.core.duration import format_duration
+
+    if definition.grain <= 1:
+        return "begin at the very microsecond"
+    return f"begin on whole multiples of {format_duration(definition.grain)}"
+
+
+def _show_features(one: DescribedView) -> None:
+    rows = [
+        (each.name, each.words, each.summary.dtype if each.summary else "", _share(each.null_share))
+        for each in one.features
+    ]
+    show("", table(["feature", "is", "type", "nulls>"], rows))
+    if one.frame is None:
+        show(Text("type and nulls are known once a lap has trained on it", style="dim"))
+    show("")
+
+
+def _show_users(one: DescribedView) -> None:
+    if not one.users:
+        show("", "no model was trained on this version yet")
+        return
+    rows = [
+        (f"{user.model} v{user.number}", user.stage, when(user.created), user.run or "")
+        for user in sorted(one.users, key=lambda user: user.stage not in _STAGES)[:_SHOWN]
+    ]
+    show("", table(["used by", "stage", "registered", "run"], rows))
+    if len(one.users) > _SHOWN:
+        show(Text(f"and {len(one.users) - _SHOWN} more (--json)", style="dim"))
+
+
+def _versions(found: Sequence[DescribedView]) -> list[tuple[object, ...]]:
+    return [
+        (
+            _version(one) if one.is_current else Text(one.declared.digest[:8], style="dim"),
+            len(one.features),
+            when(one.declared.said),
+            _used_by(one),
+        )
+        for one in found
+    ]
+
+
+def _version(one: DescribedView) -> Text:
+    return Text(one.declared.digest[:8], style="" if one.is_current else "dim")
+
+
+def _used_by(one: DescribedView) -> str:
+    """Return the versions that meet users first, and how many others there are."""
+    named = [user for stage in _STAGES for user in one.served if user.stage == stage][:1]
+    text = f"{named[0].stage} v{named[0].number}" if named else ""
+    rest = len(one.users) - len(named)
+    if not rest:
+        return text
+    return f"{text} +{rest}" if text else f"{rest} version{'' if rest == 1 else 's'}"
+
+
+def _online(one: DescribedView, *, long: bool = False) -> str:
+    if one.declared.kind == "on_demand":
+        return "at request"
+    if one.freshness is None or one.behind is None:
+        return "never materialized: lapwise features materialize" if long else "never"
+    late = f"{stretch(one.behind)} behind" if one.behind >= 1_000_000 else "up to date"
+    if not long:
+        return late
+    fresh = one.freshness
+    text = f"known until {when(fresh.latest)}, {late}"
+    if fresh.entities is not None and fresh.rows is not None:
+        text += f"; {number(fresh.entities)} entities, {number(fresh.rows)} rows"
+    return text
+
+
+def _verified(proof: Proof | None, *, long: bool = False) -> Text:
+    if proof is None:
+        return Text("never: lapwise features verify" if long else "never", style="dim")
+    if not proof.rows:
+        return Text("nothing was compared", style="yellow")
+    wrong = proof.differ > 0
+    if not long:
+        if not wrong:
+            return Text("all equal", style="green")
+        return Text(f"{number(proof.differ)} differ", style="red")
+    text = "all equal" if not wrong else f"{number(proof.differ)} values differ"
+    return Text(f"{when(proof.at)}, {number(proof.rows)} vectors of {proof.model}: {text}")
+
+
+def _share(share: float | None) -> str:
+    """Return a share in per cent that is 0 or 100 only if it is so exactly."""
+    if share is None:
+        return ""
+    text = f"{share:.1%}"
+    if share and text == "0.0%":
+        return "<0.1%"
+    return ">99.9%" if share < 1 and text == "100.0%" else text

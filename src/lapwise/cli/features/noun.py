@@ -1,0 +1,80 @@
+"""The noun ``features``, and what its verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from lapwise.cli.app import app
+from lapwise.cli.options import page_and_workshop, workshop
+from lapwise.core.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from lapwise.loop.bootstrap import Workshop
+    from lapwise.loop.model import Loop
+
+__all__ = ["features", "now_of", "page_or_store", "stretch"]
+
+features = typer.Typer(help="Features, the same in training and in serving.", no_args_is_help=True)
+app.add_typer(features, name="features")
+
+
+@contextmanager
+def page_or_store(
+    page: str | None, as_of: str | None = None
+) -> Iterator[tuple[Loop | None, Workshop]]:
+    """Read the page that is named or that the project has; without one, open its store alone.
+
+    Raises:
+        NotFoundError: there is neither a page nor a store.
+    """
+    from lapwise.loop.project import find_project
+
+    project = find_project(Path.cwd())
+    if page or project.page:
+        with page_and_workshop(page, as_of) as opened:
+            yield opened
+        return
+    if project.is_new:
+        raise NotFoundError(
+            "no page was named, and nothing has been kept here yet",
+            value=str(project.root),
+            expected="a page, or a project in which a lap was gone",
+            fix="lapwise features list page.py",
+        )
+    with workshop(as_of) as only:
+        yield None, only
+
+
+def now_of(opened: Workshop, loop: Loop | None, as_of: str | None) -> int:
+    """Return the time by which what is online is behind: the product's own, unless one was named."""
+    from lapwise.loop.describing import product_time
+
+    clock = opened.world.now()
+    if as_of is not None:
+        return clock
+    loops = [loop.name] if loop else {one.loop for one in opened.store.features.list()}
+    return product_time(opened.store, loops, clock)
+
+
+_UNITS = ((86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"))
+
+
+def stretch(microseconds: int) -> str:
+    """Return a stretch of time in its two largest units.
+
+    >>> stretch(720_000_000), stretch(93_784_000_000), stretch(0)
+    ('12 min', '1 d 2 h', '0 s')
+    """
+    words, rest = [], microseconds
+    for size, unit in _UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            words.append(f"{count:,} {unit}")
+        if len(words) == 2 or (words and not count):
+            break
+    return " ".join(words) or "0 s"

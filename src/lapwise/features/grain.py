@@ -1,0 +1,46 @@
+"""Where a window begins, and until when a row is in it: whole multiples of the view's grain."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lapwise.features.kernel import Int64
+
+__all__ = ["last_sight", "start_of"]
+
+_LEAST = np.iinfo(np.int64).min
+_MOST = np.iinfo(np.int64).max
+
+
+def start_of(times: Int64, within: int, grain: int) -> Int64:
+    """Return ``floor(t - within, grain)`` for each time, in microseconds.
+
+    A start before the first moment that int64 can say is that moment: nothing is earlier.
+
+    >>> start_of(np.array([11, -1]), 3, 5).tolist()
+    [5, -5]
+    """
+    length = np.int64(min(within, _MOST))
+    start: Int64 = np.maximum(times, _LEAST + length) - length
+    if grain == 1:
+        return start
+    beyond = start % np.int64(min(grain, _MOST))
+    start = np.maximum(start, _LEAST + beyond) - beyond
+    return start
+
+
+def last_sight(events: Int64, within: int, grain: int) -> Int64:
+    """Return for each event the last time at which a window still shows it, in microseconds.
+
+    It is ``floor(event, grain) + grain - 1 + within``, or the last moment that int64 can say.
+
+    >>> last_sight(np.array([5, 9, -1]), 3, 5).tolist()
+    [12, 12, 2]
+    """
+    length: Int64 | np.int64 = np.int64(min(within, _MOST))
+    if grain > 1:
+        width = np.int64(min(grain, _MOST))
+        rest = width - np.int64(1) - events % width  # up to the last event of the same grain
+        length = np.minimum(rest, _MOST - length) + length
+    last: Int64 = np.minimum(events, _MOST - length) + length
+    return last
