@@ -35,7 +35,7 @@ bench-tracking: install  ## Measure tracking and the server beside MLflow
 	@$(BIN)/python -m benchmarks tracking --peers
 
 bench-features: install  ## Measure features beside bare Polars, LMDB, Redis and Feast
-	@$(BIN)/python -m benchmarks features $(ARGS)
+	@$(BIN)/python -m benchmarks features --peers $(ARGS)
 
 PROJECT ?= lapwise-demo
 screenshots: install  ## Photograph a demo's pages into docs/img (PROJECT=folder)

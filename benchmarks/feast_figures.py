@@ -1,9 +1,10 @@
 """Feast's own figures, in an environment of its own: ``feast_figures.py WHAT FOLDER ARGUMENT...``.
 
 ``join FOLDER EVENTS EXAMPLES ENGINE MEMORY``, ``materialize FOLDER ROWS``, ``online FOLDER STORE
-ENTITIES LOOKUPS``. Each prints one line of JSON. It is set up as its documentation advises for speed:
+ENTITIES LOOKUPS``, ``demand FOLDER LOOKUPS``. Each prints one line of JSON. It is set up as its documentation advises for speed:
 the registry is cached in memory and refreshed by a thread, features are asked for by a feature
-service, writes to Redis do not look for older values, and nothing is reported home.
+service, writes to Redis do not look for older values, on-demand features are plain Python, and nothing
+is reported home.
 """
 
 import json
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 os.environ["FEAST_USAGE"] = "False"
 
@@ -28,9 +30,19 @@ from feast import (  # type: ignore[import-not-found,unused-ignore]
     Field,
     FileSource,
     RepoConfig,
+    RequestSource,
     ValueType,
 )
-from feast.types import Float64  # type: ignore[import-not-found,unused-ignore]
+from feast.on_demand_feature_view import (  # type: ignore[import-not-found,unused-ignore]
+    on_demand_feature_view,
+)
+from feast.types import (  # type: ignore[import-not-found,unused-ignore]
+    Bool,
+    Float64,
+    Int64,
+    String,
+    UnixTimestamp,
+)
 
 COLUMNS = [f"v{number}" for number in range(5)]
 WIDE = 20
@@ -174,6 +186,87 @@ def online(folder: str, where: str, entities: str, lookups: str) -> dict[str, li
     return told
 
 
+REQUEST = RequestSource(
+    name="request",
+    schema=[
+        Field(name="distance", dtype=Float64),
+        Field(name="seats", dtype=Int64),
+        Field(name="carrier", dtype=String),
+        Field(name="scheduled", dtype=UnixTimestamp),
+    ],
+)
+TWO = {"hour": Int64, "far": Bool}
+TEN = TWO | {
+    "weekday": Int64,
+    "month": Int64,
+    "kilometres": Float64,
+    "crowd": Int64,
+    "each": Float64,
+    "major": Bool,
+    "short": String,
+    "known": Float64,
+}
+
+
+def fields(types: dict[str, Any]) -> list[Field]:
+    """Return a schema."""
+    return [Field(name=name, dtype=dtype) for name, dtype in types.items()]
+
+
+@on_demand_feature_view(sources=[REQUEST], schema=fields(TWO), mode="python")  # type: ignore[untyped-decorator,unused-ignore]
+def two(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Compute two features of a request."""
+    return {
+        "hour": [one.hour for one in inputs["scheduled"]],
+        "far": [one > 1000 for one in inputs["distance"]],
+    }
+
+
+@on_demand_feature_view(sources=[REQUEST], schema=fields(TEN), mode="python")  # type: ignore[untyped-decorator,unused-ignore]
+def ten(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Compute ten features of a request."""
+    whens, distances, seats = inputs["scheduled"], inputs["distance"], inputs["seats"]
+    return {
+        "hour": [one.hour for one in whens],
+        "weekday": [one.isoweekday() for one in whens],
+        "month": [one.month for one in whens],
+        "far": [one > 1000 for one in distances],
+        "kilometres": [round(one * 1.609344, 1) for one in distances],
+        "crowd": [2 if one > 200 else 1 if one > 100 else 0 for one in seats],
+        "each": [one / each for one, each in zip(distances, seats, strict=True)],
+        "major": [one in {"UA", "AA", "DL"} for one in inputs["carrier"]],
+        "short": [one.lower() for one in inputs["carrier"]],
+        "known": [(one or 0) + (each or 0) for one, each in zip(distances, seats, strict=True)],
+    }
+
+
+def demand(folder: str, lookups: str) -> dict[str, list[float]]:
+    """Return microseconds of two and of ten on-demand features, of 1 and of 100 rows."""
+    feast = store(folder, sqlite(folder))
+    services = {
+        "two": FeatureService(name="service_two", features=[two]),
+        "ten": FeatureService(name="service_ten", features=[ten]),
+    }
+    feast.apply([two, ten, *services.values()])
+    begun = datetime(2024, 1, 1, tzinfo=UTC)
+    chance = random.Random(7)
+    told = {}
+    for size in (1, 100):
+        for name, service in services.items():
+
+            def ask(size: int = size, service: FeatureService = service) -> object:
+                rows = {
+                    "distance": [3000 * chance.random() for _ in range(size)],
+                    "seats": [chance.randrange(50, 350) for _ in range(size)],
+                    "carrier": [chance.choice(["UA", "EV", "B6"]) for _ in range(size)],
+                    "scheduled": [begun] * size,
+                }
+                return feast.get_online_features(features=service, entity_rows=rows).to_dict()
+
+            told[f"{name}, {size}"] = timed(ask, int(lookups) if size == 1 else int(lookups) // 5)
+    return told
+
+
 def timed(act: Callable[[], object], times: int) -> list[float]:
     """Return the microseconds of each of several calls, after some that are not counted."""
     spent = []
@@ -186,5 +279,5 @@ def timed(act: Callable[[], object], times: int) -> list[float]:
 
 
 if __name__ == "__main__":
-    acts = {"join": join, "materialize": materialize, "online": online}
+    acts = {"join": join, "materialize": materialize, "online": online, "demand": demand}
     print(json.dumps(acts[sys.argv[1]](*sys.argv[2:])))  # type: ignore[operator]

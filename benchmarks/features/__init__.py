@@ -1,9 +1,10 @@
 """Features beside bare Polars, bare LMDB and Redis, and Feast, in one run.
 
-``python -m benchmarks features`` measures all, Feast in an environment of its own from the lock in
-``peers/``; ``--without-peers`` leaves Feast out, ``--whole`` gives it a million entities where it
-else gets a tenth. ``--examples --rows --keys --repeats`` size the joins, ``--days`` the replay, and
-``--project`` names a demo that was replayed already.
+``python -m benchmarks features`` measures Lapwise and bare libraries; ``--peers`` measures Feast
+beside them, in an environment of its own from the lock in ``peers/``, and ``--whole`` gives it a
+million entities to materialise where it else gets a tenth. ``--examples --rows --keys --repeats``
+size the joins, ``--days`` the replay, ``--project`` names a demo that was replayed already, and
+``--parts`` measures some parts alone.
 """
 
 from __future__ import annotations

@@ -83,6 +83,11 @@ class FeastPeer:
         """Return seconds ``s``, megabytes on ``disk``, and ``mb`` of memory, on SQLite."""
         return self._told("materialize", "materialize", str(rows))
 
+    def demand(self) -> dict[str, Spread]:
+        """Return percentiles of on-demand features by case."""
+        told = self._told("demand", "demand", str(_LOOKUPS))
+        return {name: spread_of(spent) for name, spent in told.items()}
+
     def _told(self, what: str, name: str, *arguments: str) -> dict[str, Any]:
         folder = self._folder / f"{name}-{len(list(self._folder.iterdir()))}"
         folder.mkdir()

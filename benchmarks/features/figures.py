@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         peer = None
-        if not asked.without_peers:
+        if asked.peers:
             peer = FeastPeer(folder / "feast")
             print(", ".join(f"{name} {found}" for name, found in versions("feast").items()), "\n")
         bench = _Bench(folder, asked, stack.enter_context(redis_process()), peer)
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--days", type=int, default=14, help="days of flights to replay")
     add("--project", type=Path, help="verify this demo, replayed already, instead")
     add("--whole", action="store_true", help="let Feast materialise a million entities too")
-    add("--without-peers", action="store_true", help="leave Feast out")
+    add("--peers", action="store_true", help="install Feast, and measure it too")
     parts = ("join", "online", "materialize", "replay", "on-demand")
     add("--parts", nargs="+", choices=parts, default=parts, help="measure these alone")
     return parser
@@ -176,7 +176,8 @@ class _Bench:
 
     def _on_demand(self) -> Iterator[Row]:
         _tell("on-demand features")
-        yield from demand_rows(measure_on_demand(self._folder))
+        theirs = self._peer.demand() if self._peer else {}
+        yield from demand_rows(measure_on_demand(self._folder), theirs)
 
 
 def _materialized(where: str, path: Path) -> dict[str, float]:

@@ -120,9 +120,10 @@ def materialize_rows(
         yield Row("  peak memory, MB", "", ours["mb"], None, peer["mb"] if peer else None)
 
 
-def demand_rows(found: Mapping[str, Spread]) -> Iterator[Row]:
+def demand_rows(found: Mapping[str, Spread], theirs: Mapping[str, Spread]) -> Iterator[Row]:
     """Yield the rows of on-demand features; bare is a call of Polars."""
     for size, rows in ((1, "1 row"), (100, "100 rows")):
         for name in ("two", "ten"):
             ours, bare = found[f"{name}, {size}"], found[f"{name} bare, {size}"]
-            yield from _pair(f"{name} on demand, {rows}", ("", ""), ours, bare, None)
+            peer = theirs.get(f"{name}, {size}")
+            yield from _pair(f"{name} on demand, {rows}", ("", ""), ours, bare, peer)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         sum,
     )
     from lapwise.loop.autologging import autolog
+    from lapwise.loop.joining import point_in_time
     from lapwise.loop.model import Frame, Loop, Params, Threshold
     from lapwise.loop.notebook import join_run, start_run
     from lapwise.loop.search import compare, search_runs
@@ -67,6 +68,7 @@ _HOMES = {
     "min": "features",
     "on_demand": "features",
     "pipeline": "pipeline",
+    "point_in_time": "loop.joining",
     "rate": "features",
     "search_runs": "loop.search",
     "start_run": "loop.notebook",
@@ -108,6 +110,7 @@ __all__ = [
     "monitors",
     "on_demand",
     "pipeline",
+    "point_in_time",
     "rate",
     "search_runs",
     "start_run",

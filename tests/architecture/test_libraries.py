@@ -15,6 +15,7 @@ OWNERS = {
     "lmdb": {"features"},
     "obstore": {"store"},
     "psycopg": {"store"},
+    "redis": {"features"},
     "sqlalchemy": {"store"},
     "sqlite3": {"store"},
     "typer": {"cli"},

@@ -62,7 +62,8 @@ def decoded(done: Done) -> Any:
 
 def test_tables_fit_and_say_what_happened(watched: World, call: Call) -> None:
     cases: dict[tuple[str, ...], tuple[str, ...]] = {
-        ("features", "list"): ("customer", "outcomes", "customer_rate", "2024-02-14"),
+        ("features", "list"): ("customer", "production v1 +2", "up to date", "calendar"),
+        ("features", "show", "customer"): ("known until 2024-02-14", "customer_rate", "run 001"),
         ("features", "get", "customer=c007", "shop=north", "--as-of", AT): ("customer_rate",),
         ("features", "verify"): ("vectors are equal", "100.0000%"),
         ("rollout", "plan"): ("shadow", "50 %", "100 %", "units a day"),
@@ -86,8 +87,8 @@ def test_json_is_nothing_but_json(watched: World, call: Call) -> None:
     def found(*words: str) -> Any:
         return decoded(call(*words, "--json", cwd=watched.root))
 
-    assert found("features", "list")[0]["name"] == "customer"
-    vector = found("features", "get", "customer=c007", "shop=north", "--as-of", AT)
+    assert found("features", "list")[0]["declared"]["name"] == "customer"
+    vector = found("features", "get", "customer=c007", "shop=north", "--as-of", AT)["features"]
     assert vector["customer_count"] > 0
     assert vector["amount"] is None
     parity = found("features", "verify", "returns")

@@ -11,10 +11,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from operator import methodcaller
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lapwise.core.errors import ConflictError
 from lapwise.features.backend import Backend, Writer
@@ -143,6 +146,65 @@ def test_a_write_reads_what_it_wrote(backend: Backend) -> None:
     }  # fmt: skip
 
 
+Deed = tuple[str, bytes, bytes]
+KEYS = st.builds(bytes.__add__, st.sampled_from([b"a", b"a*", b"b"]), st.sampled_from([b"", b"1"]))
+DEEDS = st.tuples(st.sampled_from(["put", "delete", "drop"]), KEYS, st.binary(max_size=3))
+WRITES = st.lists(st.tuples(st.lists(DEEDS, max_size=6), st.sampled_from(["", "load", "raise"])))
+
+
+@given(writes=WRITES)
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_it_is_a_dictionary_that_takes_all_of_a_write_or_nothing(
+    backend: Backend, writes: list[tuple[list[Deed], str]]
+) -> None:
+    backend.write(methodcaller("drop", b""))
+    known: dict[bytes, bytes] = {}
+    for turn, (deeds, last) in enumerate(writes):
+        work = Work(known, deeds, last, b"z%d/" % turn)
+        try:
+            backend.write(work)
+            known = work.after
+        except KeyError:
+            assert last == "raise"
+        assert dict(backend.scan(b"")) == known
+        assert backend.read([*known, b"none"]) == [*known.values(), None]
+
+
+@dataclass
+class Work:
+    """Deeds that a dictionary does beside the writer; ``last`` is to load, or to raise then."""
+
+    known: dict[bytes, bytes]
+    deeds: list[Deed]
+    last: str
+    prefix: bytes
+    after: dict[bytes, bytes] = field(default_factory=dict)
+
+    def __call__(self, writer: Writer) -> None:
+        self.after = after = dict(self.known)  # it may be called again
+        for deed, key, value in self.deeds:
+            if deed == "put":
+                writer.put(key, value)
+                after[key] = value
+            elif deed == "delete":
+                writer.delete(key)
+                after.pop(key, None)
+            else:
+                writer.drop(key)
+                for one in [one for one in after if one.startswith(key)]:
+                    del after[one]
+            asked = [key, *self.known, *after]
+            assert writer.get(asked) == [after.get(one) for one in asked]
+        if self.last:
+            loaded = {self.prefix + b"%d" % i: b"x" for i in range(3)}
+            writer.load(self.prefix, loaded.items())
+            after.update(loaded)
+        if self.last == "raise":
+            raise KeyError
+
+
 def test_what_raises_keeps_nothing(backend: Backend) -> None:
     put(backend, a="1", xa="2")
 
@@ -213,6 +275,9 @@ def test_readers_see_the_old_or_the_new_and_never_both(backend: Backend) -> None
     reader.start()
     for turn in range(6):
         backend.write(build(turn))
+        until = time.monotonic() + 0.2
+        while b"v%d/" % turn not in seen and time.monotonic() < until:
+            time.sleep(0.001)
     stop.set()
     reader.join()
     assert len(seen) > 1

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
+from datetime import date, timedelta
+from decimal import Decimal
 
 import numpy as np
+import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from lapwise.features.distinct import distinct, identities
 from lapwise.features.kernel import (
     LEAST,
     Cover,
     Int64,
+    Runs,
     deviation,
     join_limbs,
     mean_of,
     square_limbs,
     window_sum,
 )
+from lapwise.features.layers import Layers
 
 SIZE = 37
 RANGES = st.lists(
@@ -53,6 +60,82 @@ def test_the_greatest_is_the_greatest(ranges: list[tuple[int, int, int]]) -> Non
         for i in range(SIZE)
     ]
     assert Cover.of(start, stop, SIZE).greatest(values).tolist() == wanted
+
+
+@given(RANGES, st.sampled_from([np.maximum, np.minimum]))
+def test_an_extreme_of_any_numbers_is_the_extreme(
+    ranges: list[tuple[int, int, int]], pick: np.ufunc
+) -> None:
+    """Floats go the same way; ``idle`` is what nothing sees."""
+    start, stop, values = laid_out(ranges)
+    floats, idle = values / 3.0, -math.inf if pick is np.maximum else math.inf
+    better = max if pick is np.maximum else min
+    wanted = [
+        better((f for a, b, f in zip(start, stop, floats, strict=True) if a <= i < b), default=idle)
+        for i in range(SIZE)
+    ]
+    assert Cover.of(start, stop, SIZE).extreme(floats, pick, idle).tolist() == wanted
+    seen = np.arange(SIZE) / 7.0
+    runs = [
+        better((float(seen[i]) for i in range(int(a), int(b))), default=idle)
+        for a, b in zip(start, stop, strict=True)
+    ]
+    assert Runs.of(start, stop).extreme(seen, pick, idle).tolist() == runs
+
+
+@given(RANGES, st.lists(st.integers(1, 45), min_size=1, max_size=5))
+def test_layers_are_the_latest_rows_one_after_the_other(
+    ranges: list[tuple[int, int, int]], places: list[int]
+) -> None:
+    """Any place may be asked for, in any order."""
+    start, stop, _ = laid_out(ranges)
+    layers = Layers(np.arange(len(start)), start, stop, SIZE)
+    for place in places:
+        covering = [[r for r in range(len(start)) if start[r] <= i < stop[r]] for i in range(SIZE)]
+        wanted = [rows[-place] if len(rows) >= place else -1 for rows in covering]
+        assert layers.row(place).tolist() == wanted
+
+
+@given(RANGES)
+def test_each_value_counts_once(ranges: list[tuple[int, int, int]]) -> None:
+    """Rows of one value may overlap in any way; -1 is no value."""
+    start, stop, values = laid_out(ranges)
+    number = values % 5 - 1
+    wanted = [
+        len({n for a, b, n in zip(start, stop, number.tolist(), strict=True) if a <= i < b} - {-1})
+        for i in range(SIZE)
+    ]
+    assert distinct(start, stop, number, SIZE).tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    ("values", "different"),
+    [
+        (pl.Series([0.0, -0.0, None, 1.5]), 2),
+        (pl.Series(["a", "", None, "a"]), 2),
+        (pl.Series([b"a", b"", None, b"a"]), 2),
+        (pl.Series([True, False, None]), 2),
+        (pl.Series([2**64 - 1, 0, 2**63], dtype=pl.UInt64), 3),
+        (pl.Series([-(2**63), 2**63 - 1, 0, 0]), 3),
+        (pl.Series([-128, 127, 0], dtype=pl.Int8), 3),
+        (pl.Series([2**100, 1, 2**100], dtype=pl.Int128), 2),
+        (pl.Series([Decimal("1.0"), Decimal("1.00"), Decimal("2.5")]), 2),
+        (pl.Series([date(2013, 1, 1), date(1, 1, 1), date(2013, 1, 1)]), 2),
+        (pl.Series([timedelta(1), timedelta(-1), None]), 2),
+        (pl.Series(["b", "a", "b"], dtype=pl.Categorical), 2),
+        (pl.Series(["b", "a", "b"], dtype=pl.Enum(["a", "b", "c"])), 2),
+        (pl.Series([None, None], dtype=pl.Int64), 0),
+        (pl.Series([], dtype=pl.Float32), 0),
+    ],
+    ids=lambda value: str(value.dtype) if isinstance(value, pl.Series) else "",
+)
+def test_equal_values_have_equal_numbers(values: pl.Series, different: int) -> None:
+    """Whatever the type; null has none."""
+    numbers = identities(values)
+    assert len(set(numbers.tolist()) - {-1}) == different
+    assert [number == -1 for number in numbers] == values.is_null().to_list()
+    for value, number in zip(values, numbers, strict=True):
+        assert all((value == v) == (number == n) for v, n in zip(values, numbers, strict=True))
 
 
 VALUES = st.one_of(

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import msgspec
 
 from lapwise.core.clock import format_time
+from lapwise.data import scan
+from lapwise.features import OnlineStore
+from lapwise.loop.bootstrap import Workshop
 from lapwise.loop.client import Client
-from lapwise.loop.online import materialize_online
+from lapwise.loop.model import Loop
 from lapwise.loop.project import find_project
 from lapwise.loop.replay import infer_request
 from lapwise.loop.serve import ServerProcess
+from lapwise.loop.tables import take_version
 from lapwise.loop.world import World as History
 from lapwise.loop.world import read_world
 from tests.loop.twice import DAY, MODEL, NOW
@@ -35,9 +39,19 @@ class Asked:
 def make_answered(world: World) -> Asked:
     """Ask the version in production for three days of orders."""
     with world.workshop(format_time(NOW)) as opened:
-        materialize_online(opened, world.loop())
+        _remember(opened, world.loop())
         history = read_world(opened, world.loop(), FROM, NOW)
     return ask(world, history)
+
+
+def _remember(opened: Workshop, loop: Loop) -> None:
+    """Bring the online store up to now, so that it answers as of three days ago too."""
+    tables = {
+        view.table.name: scan(take_version(opened, view.table, watermark=NOW), opened.store)
+        for view in loop.views
+    }
+    with OnlineStore.open(opened.project.live / "features", keep="7d") as online:
+        online.materialize(loop.views, tables, at=NOW)
 
 
 def ask(world: World, history: History, salt: str = "") -> Asked:

@@ -87,3 +87,26 @@ def test_mistakes(tmp_path: Path, text: str, message: str | None) -> None:
         return
     with pytest.raises(DeclarationError, match=message):
         find_project(tmp_path)
+
+
+def test_the_online_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a folder of the project, unless the table or the environment says otherwise."""
+    table = tmp_path / "pyproject.toml"
+    table.write_text("[tool.lapwise]\n")
+    assert find_project(tmp_path).online == f"{tmp_path}/.lapwise/live/features"
+    table.write_text('[tool.lapwise]\nonline = "kept/online"\n')
+    assert find_project(tmp_path).online == f"{tmp_path}/kept/online"
+    table.write_text('[tool.lapwise]\nonline = "unix:///run/redis.sock?db=1"\n')
+    assert find_project(tmp_path).online == "unix:///run/redis.sock?db=1"
+    monkeypatch.setenv("LAPWISE_ONLINE", "rediss://:pw@host/0?space=a")
+    assert find_project(tmp_path).online == "rediss://:pw@host/0?space=a"
+
+
+def test_a_password_is_not_shown(tmp_path: Path) -> None:
+    """Not even where something else of the table is wrong."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.lapwise]\nloop = 3\nonline = "redis://:s3cret@host/0"\n'
+    )
+    with pytest.raises(DeclarationError, match="online") as caught:
+        find_project(tmp_path)
+    assert "s3cret" not in str(caught.value)

@@ -7,10 +7,12 @@ import msgspec
 import pytest
 
 from lapwise.core.deployment import Deployment
+from lapwise.core.feature import Verification, ViewFreshness
 from lapwise.core.lap import Lap
 from lapwise.core.model import Approval, AuditEntry, Metric, ModelVersion, Verdict
 from lapwise.core.observation import Alarm, DayPerformance, HourCounts
 from lapwise.core.rollout import Rollout
+from lapwise.loop.describing import DescribedView
 from lapwise.loop.ledger import LedgerLine, last_verdicts, ledger
 from lapwise.registry import TraceLine, trace_version
 from lapwise.server.api import Product
@@ -33,6 +35,10 @@ LISTS: dict[str, Any] = {
     f"{OF}/rollouts": Rollout,
     f"{OF}/alarms": Alarm,
     f"{OF}/hours": HourCounts,
+    f"{OF}/verifications": Verification,
+    "/api/v1/features": DescribedView,
+    "/api/v1/features/plane": DescribedView,
+    "/api/v1/freshness": ViewFreshness,
     f"{OF}/days": DayPerformance,
     "/api/v1/audit": AuditEntry,
 }
@@ -132,6 +138,7 @@ def test_the_description_names_every_address_and_record(client: httpx.Client) ->
     for address in (*LISTS, *SINGLE):
         plain = address.replace(f"models/{MODEL}", "models/{model}")
         plain = plain.replace(f"loops/{MODEL}", "loops/{loop}")
+        plain = plain.replace("features/plane", "features/{view}")
         plain = "/".join("{number}" if part.isdigit() else part for part in plain.split("/"))
         assert plain in found["paths"], plain
     for kind in {*LISTS.values(), *SINGLE.values()}:

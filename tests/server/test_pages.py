@@ -26,11 +26,21 @@ PAGES = {
     f"/models/{MODEL}/versions/3": ("Nobody has decided yet", 0),
     f"/models/{MODEL}/drift": ("The last seven days, by feature", 5),
     f"/models/{MODEL}/drift?days=0&feature=carrier": ("carrier", 5),
+    "/features": ("4 versions", 0),
+    f"/features?loop={MODEL}&former=true": ("former", 0),
+    "/features/plane": ("plane_mean_delay", 1),
+    f"/features/sky?loop={MODEL}&feature=sky": ("weather-team <script>", 1),
+    "/features/plane_flights": ("number of rows within 1w", 1),
+    "/features/calendar": ('col("scheduled").dt.hour()', 1),
     f"/models/{MODEL}/rollouts": ("promoted", 0),
     f"/models/{MODEL}/rollouts/3": ("812", 0),
     f"/models/{MODEL}/rollouts/5": ("Evidence at this step", 0),
 }
-EMPTY = {"/": "lapwise demo", "/models/none": "There is no loop or model of that name"}
+EMPTY = {
+    "/": "lapwise demo",
+    "/features": "No features are declared yet",
+    "/models/none": "There is no loop or model of that name",
+}
 
 
 @dataclass

@@ -71,6 +71,7 @@ PARTS: dict[str, Callable[[Kept], str]] = {
     "tag_key:str": lambda _: "a",
     "key:path": address,
     "name:str": lambda _: "audit-0000000001",
+    "view:str": lambda _: "plane",
 }
 
 OURS: dict[str, Visit] = {
@@ -85,6 +86,8 @@ OURS: dict[str, Visit] = {
     "GET /compare": see(lambda k: {"runs": f"{k.run},{k.run}"}),
     "GET /runs/{reference:str}": see(),
     "GET /runs/{reference:str}/picture": see(lambda _: {"name": "a.txt"}),
+    "GET /features": LIST,
+    "GET /features/{view:str}": see(lambda k: {"loop": k.name}),
     "GET /loops/{loop:str}": see(),
     "GET /loops/{loop:str}/laps/{number:int}": see(),
     "GET /models/{model:str}": see(),
@@ -95,6 +98,9 @@ OURS: dict[str, Visit] = {
     "GET /api/v1/openapi.json": ANY,
     "GET /api/v1/store": ANY,
     "POST /api/v1/store/{noun:str}/{verb:str}": Visit("store"),
+    "GET /api/v1/features": LIST,
+    "GET /api/v1/features/{view:str}": see(lambda k: {"loop": k.name}),
+    "GET /api/v1/freshness": LIST,
     "GET /api/v1/loops": LIST,
     "GET /api/v1/laps": LIST,
     "GET /api/v1/ledger": LIST,
@@ -110,6 +116,7 @@ OURS: dict[str, Visit] = {
     "GET /api/v1/models/{model:str}/hours": see(),
     "GET /api/v1/models/{model:str}/rollouts": see(),
     "GET /api/v1/models/{model:str}/rollouts/{number:int}": see(),
+    "GET /api/v1/models/{model:str}/verifications": see(),
     "GET /api/v1/models/{model:str}/versions": see(),
     "GET /api/v1/models/{model:str}/versions/{number:int}": see(),
     "GET /api/v1/models/{model:str}/versions/{number:int}/approvals": see(),

@@ -22,6 +22,7 @@ from lapwise.core.model import (
     Verdict,
 )
 from lapwise.store.model import AuditDraft, Store
+from tests.server.featured import fill_features, views_of
 from tests.server.seen import DAY, FEATURES, MODEL, make_reference, observe, raise_alarms
 from tests.server.ways import TRIPS, Trip, approve, deploy
 
@@ -34,6 +35,7 @@ def fill(store: Store) -> None:
         if version is not None and trip.state == "approved":
             approve(store, version, trip)
             fates.append((version, trip))
+    fill_features(store, [version for version, _ in fates])
     deploy(store, fates)
     observe(store, [version for version, _ in fates])
     raise_alarms(store, [version for version, _ in fates])
@@ -191,6 +193,7 @@ def _version(run: Run, lap: Lap, at: int) -> ModelVersion:
             ),
             split=_digest(f"split{at}"),
             frame=_digest(f"frame{at}"),
+            views=views_of(lap.number),
             code=_digest("code"),
             commit="a1b9c2d4e5f60718293a4b5c6d7e8f9001122334",
             environment=_digest("environment"),

@@ -132,7 +132,16 @@ def remote_place(
 _OF_THE_DATABASE = {"backup", "collect", "doctor", "killed", "open", "racing", "staging"}
 # What says little about the wire, or asks thousands of times, is proven over it by `make prove`.
 _LONG = {
-    *("alarms", "curve", "deployments", "events", "logged_models", "metrics", "model_names"),
+    *(
+        "alarms",
+        "curve",
+        "deployments",
+        "events",
+        "features",
+        "logged_models",
+        "metrics",
+        "model_names",
+    ),
     *("observations", "search", "webhooks"),
     "test_every_point_is_kept_exactly_and_in_order",
     "test_many_runs_are_read_in_one_call",

@@ -80,14 +80,15 @@ def doctor(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Look at everything that can be wrong with the store, and say what mends it.
+    """Look at everything that can be wrong with the stores, and say what mends it.
 
     Example: lapwise doctor --deep
     """
+    from lapwise.loop.online_health import check_online
     from lapwise.store.doctor import doctor as examine
 
     project = _project()
-    checks = examine(project.store, project.blobs, deep=deep)
+    checks = (*examine(project.store, project.blobs, deep=deep), check_online(project))
     if json:
         print_json(checks)
     else:

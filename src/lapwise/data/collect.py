@@ -20,7 +20,7 @@ from lapwise.data.instants import in_utc
 from lapwise.data.source import SourceFile, known_digests, remember, resolve, unchanged
 from lapwise.store.model import Store
 
-__all__ = ["Content", "collect", "keep"]
+__all__ = ["Content", "collect", "keep", "read_only"]
 
 _BUILT = "table-build"
 
@@ -71,6 +71,32 @@ def collect(
             yield _from_files(table, files, store, Path(folder), progress)
         else:
             yield (_from_build(table, table.build, files, store, Path(folder), fingerprint),)
+
+
+@contextmanager
+def read_only(table: Table, *, root: Path) -> Iterator[tuple[Content, ...]]:
+    """Yield the table's content as its files are now, without a store: nothing is kept, digests are empty.
+
+    Raises:
+        DataError: a file is missing or not readable, or a build gives no frame.
+        StepError: the build function raised; its exception is the cause.
+    """
+    files = resolve(table, root) if table.sources else ()
+    with tempfile.TemporaryDirectory(prefix="lapwise-") as folder:
+        if table.build is None:
+            yield tuple(
+                Content(
+                    file.name,
+                    _as_parquet(table, file, Path(folder) / f"{at}.parquet"),
+                    "",
+                    file.size,
+                )
+                for at, file in enumerate(files)
+            )
+            return
+        path = Path(folder) / "built.parquet"
+        _write(_call(table, table.build, files), table, path)
+        yield (Content(f"{table.name}.parquet", path, "", path.stat().st_size),)
 
 
 def keep(table: Table, contents: Sequence[Content], store: Store) -> None:

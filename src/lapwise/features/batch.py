@@ -159,18 +159,19 @@ def _check_online(view: FeatureView, column: str, dtype: pl.DataType) -> None:
 def items_of(frame: pl.DataFrame, fields: Fields) -> Int64:
     """Return each row as an item that nothing has corrected; shape ``(rows, fields.width)``."""
     items = np.zeros((frame.height, fields.width), np.int64)
-    items[:, POSITION] = _filled(frame["__event"])
+    items[:, POSITION] = _stored(frame["__event"])[0]
     known = frame["__known"].to_numpy()
     items[:, VISIBLE] = np.maximum(items[:, POSITION], known + 1)
     items[:, UNTIL] = FOREVER
     items[:, ROWS] = 1
     for name, column in fields.columns.items():
         series = frame[value_name(name)]
-        observed = np.broadcast_to(_observed(series), len(items))
+        if not column.layout.code:
+            items[:, column.observed] = series.is_not_null().to_numpy()
+            continue
+        stored, observed = _stored(series)
         items[:, column.observed] = observed
-        if column.layout.code:
-            numbers = np.where(observed, _filled(series), 0)
-            _numbers(items, numbers, observed, column)
+        _numbers(items, stored, observed, column)
     return items
 
 
@@ -225,18 +226,19 @@ def _sides(values: list[list[Any]], fields: Fields) -> list[Side]:
     return [[[] if row[at] is None else [row[at]] for at in columns] for row in values]
 
 
-def _observed(series: pl.Series) -> Bools | bool:
+def _stored(series: pl.Series) -> tuple[NDArray[Any], Bools]:
+    """Return stored values, 0 where there is none, and where there is one; NaN is none."""
+    physical = series.to_physical() if series.dtype.is_temporal() else series
+    if series.dtype == pl.Boolean:
+        physical = series.cast(pl.Int8)
+    observed = np.ones(len(series), np.bool_)
+    if series.null_count():
+        observed = series.is_not_null().to_numpy()
+        physical = physical.fill_null(0)
+    stored = physical.to_numpy()
     if series.dtype.is_float():
-        return (series.is_not_null() & series.is_not_nan().fill_null(value=False)).to_numpy()
-    return series.is_not_null().to_numpy() if series.null_count() else True
-
-
-def _filled(series: pl.Series) -> Any:
-    """Return the stored values, anything where null."""
-    physical = series.to_physical()
-    if physical.dtype == pl.Boolean:
-        physical = physical.cast(pl.Int8)
-    return (physical.fill_null(0) if physical.null_count() else physical).to_numpy()
+        observed = observed & ~np.isnan(stored)
+    return stored if observed.all() else np.where(observed, stored, 0), observed
 
 
 def _plain(series: pl.Series, *, of_key: bool) -> list[Any]:

@@ -1,4 +1,4 @@
-"""On-demand features: element-wise expressions of what a request carries."""
+"""On-demand features: element-wise expressions of a request's columns and of other features."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,11 +32,11 @@ class OnDemandDefinition(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class OnDemand:
-    """Features computed from a request's own columns, the same for one row and for many.
+    """Features computed from a row alone, the same for one row and for many.
 
     Attributes:
         name: the function's name.
-        inputs: the columns it reads.
+        inputs: what it reads: columns of the request, and features declared before it.
         outputs: the features it gives, in order.
         serialized: the definition as text; all that evaluation needs, the page's code not included.
     """
@@ -70,12 +71,7 @@ class OnDemand:
 
     def expressions(self) -> list[pl.Expr]:
         """Return the expressions, each named after its feature."""
-        import polars as pl
-
-        return [
-            pl.Expr.deserialize(io.StringIO(expression), format="json")
-            for _, expression in self.definition.outputs
-        ]
+        return list(_expressions(self.serialized))
 
     def compute(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the features of each row of a frame that has the input columns.
@@ -91,7 +87,7 @@ class OnDemand:
                 f"on-demand feature '{self.name}' reads a column that the examples do not have",
                 value=missing[0],
                 expected=f"one of {', '.join(frame.columns)[:160]}",
-                fix="name the function's parameters after input columns",
+                fix="name the function's parameters after input columns or earlier features",
             )
         # Polars multiplies by the reciprocal where the divisor is a literal, or a column made of one,
         # or where there is but one row. So columns are held value by value, two of them at least.
@@ -109,13 +105,25 @@ class OnDemand:
         return made.head(frame.height)
 
 
+@lru_cache(maxsize=256)
+def _expressions(serialized: str) -> tuple[pl.Expr, ...]:
+    import polars as pl
+
+    definition = msgspec.json.decode(serialized, type=OnDemandDefinition)
+    return tuple(
+        pl.Expr.deserialize(io.StringIO(expression), format="json")
+        for _, expression in definition.outputs
+    )
+
+
 def on_demand(function: Callable[..., Mapping[str, pl.Expr]]) -> OnDemand:
-    """Declare features by a function of input columns (a decorator).
+    """Declare features by a function of input columns and earlier features (a decorator).
 
     The function is called once, now, with ``pl.col(name)`` for each parameter.
 
     Args:
-        function: its parameters name input columns; it returns an expression for each feature.
+        function: its parameters name input columns, features of views, or on-demand features that
+            are declared before it; it returns an expression for each feature.
 
     Raises:
         DeclarationError: an expression is not element-wise or reads something else.
@@ -167,37 +175,22 @@ def on_demand(function: Callable[..., Mapping[str, pl.Expr]]) -> OnDemand:
 
 
 def prove_elementwise(features: OnDemand, sample: pl.DataFrame) -> None:
-    """Compute a sample at once and row by row, and require equal bits.
+    """Compute a probe at once, row by row, and row by row without Polars; require the same bits.
+
+    The probe is the sample and edge values of every input's type: null, NaN, both zeros, extremes,
+    leap days, changes of clocks, text that is empty or not ASCII.
 
     Args:
         features: what to prove.
-        sample: rows with the input columns; each costs about a millisecond.
+        sample: rows with the input columns, or none; each row costs about a millisecond.
 
     Raises:
-        FeatureError: a feature of a row depends on the rows beside it.
+        FeatureError: names the feature, the inputs and both results; or a request cannot carry an
+            input, or an expression has no form for one row.
     """
-    import polars as pl
+    from lapwise.features.proof import prove
 
-    if sample.is_empty():
-        return
-    whole = features.compute(sample)
-    rows = pl.concat([features.compute(sample[place]) for place in range(sample.height)])
-    if whole.schema != rows.schema:
-        raise FeatureError(
-            f"on-demand feature '{features.name}' has other types for one row than for many",
-            value=str(rows.schema),
-            expected=str(whole.schema),
-        )
-    for name in features.outputs:
-        unequal = differs(whole[name], rows[name])
-        if unequal.any():
-            place = unequal.arg_max() or 0
-            raise FeatureError(
-                f"on-demand feature '{features.name}.{name}' depends on other rows: "
-                f"row {place} alone gives {rows[name][place]!r}",
-                value=whole[name][place],
-                expected="the same bits for one row as for many",
-            )
+    prove(features, sample)
 
 
 def differs(first: pl.Series, second: pl.Series) -> pl.Series:

@@ -35,7 +35,7 @@ def identities(values: pl.Series) -> Int64:
 def _ranked(values: pl.Series) -> pl.Series:
     """Number floats, whole numbers and times."""
     if values.dtype.is_float():
-        return (values + 0.0).rank("dense")
+        return values.rank("dense")  # -0.0 and 0.0 are one rank
     numbers = values.to_physical()
     if numbers.dtype == pl.UInt64:
         return numbers.rank("dense")

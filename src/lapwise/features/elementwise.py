@@ -1,7 +1,8 @@
-"""Which Polars expressions compute each row from that row alone.
+"""Which Polars expressions compute each row from that row alone, and have a form for one row.
 
 An expression is checked in its serialised form against a list of what is allowed. What is not on
-the list is refused by name: a new operation of Polars is outside until somebody puts it here.
+the list is refused by name: a new operation of Polars is outside until somebody puts it here, and
+into :mod:`lapwise.features.scalar`, to the bit.
 """
 
 from __future__ import annotations
@@ -30,10 +31,8 @@ OPERATORS = frozenset(
         "Plus",
         "Minus",
         "Multiply",
-        "Divide",
         "TrueDivide",
         "FloorDivide",
-        "RustDivide",
         "Modulus",
         "And",
         "Or",
@@ -49,7 +48,6 @@ FUNCTIONS = frozenset(
         "Negate",
         "Sign",
         "Round",
-        "RoundSF",
         "Truncate",
         "Floor",
         "Ceil",
@@ -156,6 +154,23 @@ FAMILIES = {
     ),
 }
 
+# Functions with kinds of their own, and the kinds that are allowed.
+KINDS = {
+    "Pow": frozenset(["Generic", "Sqrt"]),
+    "Trigonometry": frozenset(
+        ["Cos", "Cot", "Sin", "Tan", "ArcCos", "ArcSin", "ArcTan", "Cosh", "Sinh", "Tanh",
+         "ArcCosh", "ArcSinh", "Degrees", "Radians"]
+    ),
+}  # fmt: skip
+
+# Arguments that must be written down, by function: the expression may not read them from a column.
+WRITTEN = {
+    **dict.fromkeys(["Truncate", "OffsetBy", "Round", "ReplaceTimeZone", "Log"], (1,)),
+    **dict.fromkeys(["StripChars", "StripCharsStart", "StripCharsEnd"], (1,)),
+    **dict.fromkeys(["PadStart", "PadEnd", "ZFill", "Head", "Tail"], (1,)),
+    **dict.fromkeys(["Slice", "Replace"], (1, 2)),
+}
+
 # How people call what they most often try.
 WORDS = {"Over": "over", "Agg": "aggregation", "RollingExpr": "rolling", "Shift": "shift",
          "Sort": "sort", "SortBy": "sort_by", "AnonymousFunction": "map_elements or map_batches",
@@ -182,8 +197,15 @@ def serialize(expression: pl.Expr, output: str, where: str) -> str:
 
 
 def columns_of(serialized: str) -> set[str]:
-    """Return the columns that a serialised expression reads."""
-    return {name for kind, name in _nodes(json.loads(serialized)) if kind == "Column"}
+    """Return the columns that a serialised expression reads.
+
+    Raises:
+        DeclarationError: the text is no serialised expression.
+    """
+    try:
+        return {name for kind, name in _nodes(json.loads(serialized)) if kind == "Column"}
+    except (ValueError, RecursionError) as error:
+        raise _malformed("an expression") from error
 
 
 def check_elementwise(serialized: str, where: str) -> None:
@@ -196,7 +218,10 @@ def check_elementwise(serialized: str, where: str) -> None:
     Raises:
         DeclarationError: names the operation.
     """
-    _check(json.loads(serialized), where)
+    try:
+        _check(json.loads(serialized), where)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        raise _malformed(where) from error
 
 
 def _nodes(tree: Any) -> Iterator[tuple[str, Any]]:
@@ -215,13 +240,7 @@ def _check(tree: Any, where: str, *, may_be_list: bool = False) -> None:
         case "Column":
             return
         case "Literal":
-            literal = _variant(body)
-            inner = _variant(literal[1])[0] if literal[0] == "Scalar" else literal[0]
-            if (
-                inner in ("Series", "List", "Array", "Range", "Object", "Struct")
-                and not may_be_list
-            ):
-                raise _refused("a literal of many values (allowed inside is_in)", where)
+            _check_literal(_variant(body), where, may_be_list=may_be_list)
         case "Alias":
             _check(body[0], where)
         case "BinaryExpr" if body["op"] in OPERATORS:
@@ -239,6 +258,7 @@ def _check(tree: Any, where: str, *, may_be_list: bool = False) -> None:
             _check(body["expr"], where)
         case "Function":
             name = _check_function(body["function"], where)
+            _check_arguments(name, body, where)
             for place, argument in enumerate(body["input"]):
                 members = name == "IsIn" and place == 1
                 # Polars looks among all values of a column, those of other rows included.
@@ -249,6 +269,17 @@ def _check(tree: Any, where: str, *, may_be_list: bool = False) -> None:
             if kind == "Agg":
                 raise _refused(f"aggregation .{_variant(body)[0].lower()}", where)
             raise _refused(WORDS.get(kind, kind), where)
+
+
+def _check_literal(literal: tuple[str, Any], where: str, *, may_be_list: bool) -> None:
+    kind, body = literal
+    inner, value = _variant(body)
+    if kind == "Scalar":
+        kind = inner
+    elif kind == "Dyn" and inner == "Float" and value is None:
+        raise _refused("a literal NaN or infinity, which has no serialised form", where)
+    if kind in ("Series", "List", "Array", "Range", "Object", "Struct") and not may_be_list:
+        raise _refused("a literal of many values (allowed inside is_in)", where)
 
 
 def _check_function(function: Any, where: str) -> str:
@@ -262,7 +293,38 @@ def _check_function(function: Any, where: str) -> str:
         raise _refused(f"rolling_{str(body.get('function', '')).lower()}", where)
     if family not in FUNCTIONS:
         raise _refused(WORDS.get(family, family), where)
+    if family in KINDS and _variant(body)[0] not in KINDS[family]:
+        raise _refused(_variant(body)[0], where)
     return family
+
+
+def _check_arguments(name: str, body: Any, where: str) -> None:
+    """Refuse what has no form for one row: columns where a constant must stand, and patterns."""
+    arguments, (_, options) = body["input"], _variant(body["function"])
+    options = _variant(options)[1]
+    for place in WRITTEN.get(name, ()):
+        if place < len(arguments) and any(kind == "Column" for kind, _ in _nodes(arguments[place])):
+            raise _refused(f"{name} by a column", where)
+    if isinstance(options, dict) and options.get("fractional"):
+        raise _refused(f"{name}(fractional=True)", where)
+    if name in ("Contains", "Replace") and not options["literal"]:
+        for place in range(1, len(arguments)):
+            _check_pattern(name, place, arguments[place], where)
+
+
+def _check_pattern(name: str, place: int, argument: Any, where: str) -> None:
+    from lapwise.features.scalar.node import Inexact
+    from lapwise.features.scalar.pattern import compiled, is_literal
+
+    pattern = argument.get("Literal", {}).get("Scalar", {}).get("String")
+    if pattern is None:
+        raise _refused(f"{name} of a pattern that is not written down", where)
+    if name == "Replace" and not (is_literal(pattern) if place == 1 else "$" not in pattern):
+        raise _refused("Replace with a regular expression", where)
+    try:
+        compiled(pattern if name == "Contains" else "")
+    except Inexact as reason:
+        raise _refused(str(reason), where) from None
 
 
 def _variant(tree: Any) -> tuple[str, Any]:
@@ -270,6 +332,13 @@ def _variant(tree: Any) -> tuple[str, Any]:
     if isinstance(tree, dict) and len(tree) == 1:
         return next(iter(tree.items()))
     return (tree if isinstance(tree, str) else "an unknown form"), None
+
+
+def _malformed(where: str) -> DeclarationError:
+    return DeclarationError(
+        f"{where}: the definition cannot be read",
+        expected="an expression as Polars writes it down, not nested too deeply",
+    )
 
 
 def _refused(operation: str, where: str) -> DeclarationError:

@@ -18,6 +18,7 @@ from lapwise.features.definition import keep_definition
 from lapwise.features.demand import OnDemand, prove_elementwise
 from lapwise.features.join import MEMORY, point_in_time
 from lapwise.features.model import FeatureView
+from lapwise.features.order import check_order, given_by
 from lapwise.features.summary import keep_summary
 from lapwise.store.model import Store
 
@@ -41,6 +42,8 @@ def compute(
 ) -> pl.DataFrame:
     """Add features to examples, in the order of their declaration; inputs are there already.
 
+    On-demand features read columns of the examples, and features declared before them.
+
     Args:
         examples: rows with the time, the entities and the inputs.
         features: what to compute.
@@ -52,9 +55,11 @@ def compute(
 
     Raises:
         FeatureError: a column is missing, or a name is given twice.
+        DeclarationError: an on-demand feature reads one that is declared after it.
         DataError: a table cannot be read.
     """
     feature_names(features)
+    check_order(features)
     task = (progress or SilentProgress()).task("features", total=len(features))
     added: list[pl.Series] = []
     for feature in features:
@@ -65,7 +70,7 @@ def compute(
             added.extend(wide.get_columns()[examples.width :])
         elif isinstance(feature, OnDemand):
             _refuse_taken(feature, examples)
-            added.extend(feature.compute(examples).get_columns())
+            added.extend(feature.compute(_read(feature, examples, added)).get_columns())
         else:
             _check_column(examples, feature, "the examples have no input column")
         task.advance()
@@ -79,12 +84,7 @@ def feature_names(features: Sequence[Feature]) -> tuple[str, ...]:
     Raises:
         FeatureError: a name is given twice.
     """
-    names: list[str] = []
-    for feature in features:
-        if isinstance(feature, FeatureView):
-            names.extend(feature.names)
-        else:
-            names.extend((feature,) if isinstance(feature, str) else feature.outputs)
+    names = [name for feature in features for name in given_by(feature)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise FeatureError(
@@ -125,17 +125,19 @@ def build_frame(
 
     Raises:
         FeatureError: the features cannot be computed from these examples and tables, or an
-            on-demand feature of a row depends on other rows.
+            on-demand feature of one row is not proven to be what it is among many.
+        DeclarationError: an on-demand feature reads one that is declared after it.
         DataError: a table cannot be read.
     """
     _check_column(examples, row, "the examples have no column that names a row")
-    sample = examples.gather_every(max(examples.height // _PROVEN_ROWS, 1)).head(_PROVEN_ROWS)
-    for feature in features:
-        if isinstance(feature, OnDemand):
-            prove_elementwise(feature, sample)
+    check_order(features)
+    demands = [feature for feature in features if isinstance(feature, OnDemand)]
+    derived = [one for one in demands if not set(one.inputs) <= set(examples.columns)]
+    _prove([one for one in demands if one not in derived], examples)  # before what takes long
     wide = compute(
         examples, features, time=time, tables=tables, memory=memory, known=True, progress=progress
     )
+    _prove(derived, wide)
     names = feature_names(features)
     views = [feature for feature in features if isinstance(feature, FeatureView)]
     known = [f"{view.name}__known" for view in views]
@@ -179,6 +181,18 @@ def read_frame(frame: FeatureFrame, store: Store) -> pl.DataFrame:
         CorruptError: its bytes have changed.
     """
     return pl.read_parquet(store.blobs.path(frame.blob), glob=False)
+
+
+def _read(feature: OnDemand, examples: pl.DataFrame, added: Sequence[pl.Series]) -> pl.DataFrame:
+    """Return the examples with the features that an on-demand feature reads."""
+    read = [column for column in added if column.name in feature.inputs]
+    return examples.hstack(read) if read else examples
+
+
+def _prove(demands: Sequence[OnDemand], rows: pl.DataFrame) -> None:
+    sample = rows.gather_every(max(rows.height // _PROVEN_ROWS, 1)).head(_PROVEN_ROWS)
+    for demand in demands:
+        prove_elementwise(demand, sample)
 
 
 def _check_column(examples: pl.DataFrame, column: str, thing: str) -> None:

@@ -22,10 +22,9 @@ def start_of(times: Int64, within: int, grain: int) -> Int64:
     """
     length = np.int64(min(within, _MOST))
     start: Int64 = np.maximum(times, _LEAST + length) - length
-    if grain == 1:
-        return start
-    beyond = start % np.int64(min(grain, _MOST))
-    start = np.maximum(start, _LEAST + beyond) - beyond
+    if grain > 1:
+        beyond = start % np.int64(min(grain, _MOST))
+        start = np.maximum(start, _LEAST + beyond) - beyond
     return start
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from lapwise.core.errors import FeatureError
-from lapwise.core.protocols import Executor, InThisProcess, Progress, SilentProgress
+from lapwise.core.protocols import Executor, InThisProcess, Progress, SilentProgress, Task
 from lapwise.features.axis import Axis
 from lapwise.features.corrections import with_until
 from lapwise.features.model import FeatureView
@@ -23,7 +23,7 @@ from lapwise.features.rows import (
     read,
     rows_of,
 )
-from lapwise.features.shuffle import Shuffle, partitions_of, size_of
+from lapwise.features.shuffle import Shuffle, Size, partitions_of, size_of, work_of
 from lapwise.features.spill import load
 from lapwise.features.window import aggregate
 
@@ -31,6 +31,9 @@ __all__ = ["MEMORY", "check_names", "check_times", "point_in_time", "times_of"]
 
 MEMORY = 4 << 30
 """Bytes that the rows of one partition, and the work on them, may take."""
+
+_BATCH = 1 << 20
+"""Examples that are set aside at a time."""
 
 
 def point_in_time(
@@ -88,23 +91,18 @@ def point_in_time(
                 s.clear() for s in _whole(view, rows, rows.scan.clear(), asked, known=known)
             )
             continue
-        visible = rows.scan.filter(pl.col("__known") < times.max())
         asked = entities.with_columns(times)
         size = size_of(view, rows.scan, frame.height)
         parted = partitions_of(size, memory, workers.workers) > 1
-        line = shown.task(f"features of view '{view.name}'", 3 * size.rows if parted else None)
+        line = shown.task(
+            f"features of view '{view.name}'", work_of(view, size) if parted else None
+        )
         if parted:
             with tempfile.TemporaryDirectory(prefix="lapwise-") as folder:
                 shuffle = Shuffle(Path(folder), memory, workers, known)
-                batches = asked.with_row_index(ROW).iter_slices(1 << 20)
-                pieces = shuffle.join(
-                    view, rows, visible, batches, size, step=frame.height, line=line
-                )
-                found = load(pieces[0])
-            order = found.drop_in_place(ROW)
-            added.extend(_in_order(found.get_columns(), order))
+                added.extend(_parted(view, rows, asked, shuffle, size, line))
         else:
-            visible = _known_before(rows.scan, times.max(), view)
+            visible = _known_before(rows.scan, int(times.to_numpy().max()), view)
             added.extend(_whole(view, rows, visible, asked, known=known))
         line.done()
     return frame.hstack(added)
@@ -168,18 +166,24 @@ def _whole(
     return aggregate(view, rows, live, axis, known=known, given=True)
 
 
-def _known_before(scan: pl.LazyFrame, time: object, view: FeatureView) -> pl.LazyFrame:
+def _parted(
+    view: FeatureView, rows: Rows, asked: pl.DataFrame, shuffle: Shuffle, size: Size, line: Task
+) -> list[pl.Series]:
+    """Compute a view in partitions, and return its columns in the examples' order."""
+    visible = rows.scan.filter(pl.col("__known") < asked[TIME].max())
+    batches = asked.with_row_index(ROW).iter_slices(_BATCH)
+    (pieces,) = shuffle.join(view, rows, visible, batches, size, step=asked.height, line=line)
+    found = load(pieces)
+    numbers = found.drop_in_place(ROW).to_numpy()
+    places = np.empty(len(numbers), np.int64)
+    places[numbers] = np.arange(len(numbers))
+    wanted = pl.Series(places)
+    return [column.gather(wanted) for column in found.get_columns()]
+
+
+def _known_before(scan: pl.LazyFrame, time: int, view: FeatureView) -> pl.LazyFrame:
     """Leave out rows known at ``time`` or later; without a filter, which copies, if there are none."""
     known = pl.col("__known")
     bounds = scan.select(known.max().alias("latest"), known.null_count().alias("never"))
     latest, never = read(bounds, view.table.name, whole=False, view=view.name).row(0)
     return scan if not never and latest is not None and latest < time else scan.filter(known < time)
-
-
-def _in_order(columns: Sequence[pl.Series], order: pl.Series) -> list[pl.Series]:
-    """Return columns in the order of the examples, given the number of each place's example."""
-    numbers = order.to_numpy()
-    places = np.empty(len(numbers), np.int64)
-    places[numbers] = np.arange(len(numbers))
-    wanted = pl.Series(places)
-    return [column.gather(wanted) for column in columns]

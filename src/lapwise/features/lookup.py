@@ -14,14 +14,13 @@ from lapwise.core.digest import Digest
 from lapwise.core.errors import FeatureError
 from lapwise.core.model import Column
 from lapwise.features.demand import OnDemand
+from lapwise.features.derived import Derived
 from lapwise.features.frame import Feature, feature_names
 from lapwise.features.layout import Space, ViewState, packed, state_key
 from lapwise.features.model import FeatureView, view_digest
 from lapwise.features.online import OnlineStore
 from lapwise.features.request import (
     given,
-    in_microseconds,
-    input_frame,
     input_series,
     type_of,
     wrong_type,
@@ -54,15 +53,17 @@ class OnlineLookup:
         self._store = store
         types = {column.name: type_of(column) for column in columns}
         self._views = [_View(f, view_digest(f)) for f in features if isinstance(f, FeatureView)]
-        self._demands = [_Demand.of(f, types) for f in features if isinstance(f, OnDemand)]
         self._inputs = [f for f in features if isinstance(f, str)]
-        self._frame = {name: types[name] for demand in self._demands for name in demand.inputs}
         self._types = types
+        self._made = _Types((), {})
         for name in self._inputs:
             _require(name, types, f"feature '{name}'")
         for one in self._views:
             for name in one.view.by:
                 _require(name, types, f"view '{one.view.name}'")
+        demands = [f for f in features if isinstance(f, OnDemand)]
+        made = [name for one in self._views for name in one.view.names]
+        self._derived = Derived(demands, types, made) if demands else None
 
     def look_up(
         self, inputs: Mapping[str, Sequence[Any]], *, at: int
@@ -78,16 +79,14 @@ class OnlineLookup:
                 the store no longer answers for this time.
         """
         found: dict[str, Sequence[Any]] = {name: given(inputs, name) for name in self._inputs}
-        if self._demands:
-            frame = input_frame(inputs, self._frame)
-            for demand in self._demands:
-                found |= demand.compute(frame)
-        if self._views:
-            found |= self._looked_up(inputs, at)
+        made, types = self._looked_up(inputs, at) if self._views else ({}, {})
+        found |= made if self._derived is None else self._derived.compute(inputs, made, types)
         return {name: found[name] for name in self.names}
 
-    def _looked_up(self, inputs: Mapping[str, Sequence[Any]], at: int) -> dict[str, Sequence[Any]]:
-        """Return the features of all views, from one read."""
+    def _looked_up(
+        self, inputs: Mapping[str, Sequence[Any]], at: int
+    ) -> tuple[dict[str, Sequence[Any]], Mapping[str, pl.DataType]]:
+        """Return the features of all views, from one read, and their types."""
         known = [view.known for view in self._views]
         while True:
             entities: dict[tuple[str, ...], Entities] = {}
@@ -108,7 +107,13 @@ class OnlineLookup:
             if chosen is not None:
                 made = [[column[place] for place in chosen] for column in made]
             found.update(zip(one.vectors.view.names, made, strict=True))
-        return found
+        return found, self._types_of([one.vectors for one in fresh])
+
+    def _types_of(self, vectors: list[Vectors]) -> Mapping[str, pl.DataType]:
+        """Return the types of the views' features: the same mapping until a view is built anew."""
+        if self._made.of != vectors:
+            self._made = _Types(vectors, {k: v for one in vectors for k, v in one.types().items()})
+        return self._made.types
 
     def _keys(
         self,
@@ -189,35 +194,11 @@ class _View:
 
 
 @dataclass(frozen=True, slots=True)
-class _Demand:
-    """On-demand features with their expressions at hand."""
+class _Types:
+    """The types of the features of some views."""
 
-    feature: OnDemand
-    expressions: list[pl.Expr]
-
-    @classmethod
-    def of(cls, feature: OnDemand, types: Mapping[str, pl.DataType]) -> _Demand:
-        for name in feature.inputs:
-            _require(name, types, f"on-demand feature '{feature.name}'")
-        return cls(feature, feature.expressions())
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return self.feature.inputs
-
-    def compute(self, frame: pl.DataFrame) -> dict[str, Sequence[Any]]:
-        try:
-            made = frame.select_seq(self.expressions)  # a thread costs more than it gains
-        except pl.exceptions.PolarsError:
-            made = self.feature.compute(frame)  # which says what is wrong
-        if made.height != frame.height:  # nothing but constants
-            made = self.feature.compute(frame)
-        return {name: _values(made[name]) for name in self.feature.outputs}
-
-
-def _values(series: pl.Series) -> list[Any]:
-    """Return plain values, instants and durations as microseconds."""
-    return in_microseconds(series).to_list() if series.dtype.is_temporal() else series.to_list()
+    of: Sequence[Vectors]
+    types: Mapping[str, pl.DataType]
 
 
 def _plain(

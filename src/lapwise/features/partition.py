@@ -1,6 +1,7 @@
 """The work on one partition: a function of a view's definition and files, wherever it runs.
 
-A task is a record, and so is its answer; both travel as MessagePack, and rows stay in files (``spill.py``).
+A task is a record, and so is its answer; they travel as MessagePack, and rows
+stay in files (``spill.py``).
 Failures travel as records too, so that a worker's error is the one that this process would raise.
 """
 
@@ -194,9 +195,9 @@ def _join(view: FeatureView, task: JoinTask) -> tuple[Pieces, ...]:
     times, numbers = examples[TIME].to_numpy(), examples[ROW]
     axis = Axis.of(examples.select(rows.by), times)
     del examples
-    features = aggregate(view, rows, live, axis, known=task.known)
+    features = aggregate(view, rows, live, axis, known=task.known, given=True)
     del live
-    found = pl.DataFrame(features).with_columns(numbers.gather(pl.Series(axis.order)))
+    found = pl.DataFrame([*features, numbers])
     with Spill(Path(task.path), found.schema, task.shares, task.room) as spill:
         run = (pl.col(ROW) // task.step).cast(pl.UInt32).alias(SHARE)
         for part in found.iter_slices(_slice(found, task.room)):

@@ -22,7 +22,7 @@ from lapwise.features.partition import ROW, JoinTask, SettleTask, join, outcome,
 from lapwise.features.rows import Rows, batches, check_keys, read
 from lapwise.features.spill import Pieces, Spill
 
-__all__ = ["Shuffle", "Size", "partitions_of", "size_of"]
+__all__ = ["Shuffle", "Size", "partitions_of", "size_of", "work_of"]
 
 _ROW_WORK = 160
 """Bytes of work on a row beside its columns: codes, order, ranges, one column in quanta."""
@@ -55,6 +55,16 @@ def size_of(view: FeatureView, scan: pl.LazyFrame, examples: int) -> Size:
 def partitions_of(size: Size, memory: int, workers: int) -> int:
     """Return into how many partitions a join goes, so that each worker's fits its share of memory."""
     return min(max(math.ceil(size.bytes * workers / memory), 1), _MOST)
+
+
+def work_of(view: FeatureView, size: Size) -> int:
+    """Return how far the progress of a join in partitions goes, in rows."""
+    return size.rows * (3 if _may_move(view) else 2)
+
+
+def _may_move(view: FeatureView) -> bool:
+    """Return whether a correction may move a row to another entity: the key does not name it."""
+    return not set(view.by) <= set(view.table.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,7 @@ class Shuffle:
             examples: the entity's columns, time and number of all examples, in batches.
             size: what the join takes; at least one example.
             step: how many examples a run has.
-            line: shows how far it has come, in rows: read once, worked on once or twice.
+            line: shows how far it has come; see :func:`work_of`.
 
         Raises:
             FeatureError: a row has no key, a number does not fit, or a worker died.
@@ -107,7 +117,7 @@ class Shuffle:
         """
         shares = partitions_of(size, self.memory, self.executor.workers)
         asked = self._set_aside_examples(view, rows, examples, shares)
-        settled = not set(view.by) <= set(view.table.key)
+        settled = _may_move(view)
         first = rows.key if settled else rows.by
         aside = self._set_aside_rows(view, rows, visible, first, shares, line)
         parted: list[tuple[Pieces, ...]] = [(pieces,) for pieces in aside]

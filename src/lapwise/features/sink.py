@@ -16,7 +16,7 @@ from lapwise.features.join import MEMORY, check_names, check_times, point_in_tim
 from lapwise.features.model import FeatureView
 from lapwise.features.partition import ROW
 from lapwise.features.rows import entity_columns, rows_of
-from lapwise.features.shuffle import Shuffle, size_of
+from lapwise.features.shuffle import Shuffle, size_of, work_of
 from lapwise.features.spill import SHARE, Pieces, Spill, blocks_of, load, no_room, schema_of
 
 __all__ = ["sink_point_in_time"]
@@ -75,7 +75,7 @@ def sink_point_in_time(
         step = kept.step(views, memory)
         for view, rows in checked:
             size = size_of(view, rows.scan, kept.rows)
-            line = shown.task(f"features of view '{view.name}'", 3 * size.rows)
+            line = shown.task(f"features of view '{view.name}'", work_of(view, size))
             visible = rows.scan.filter(pl.col("__known") < kept.latest)
             asked = kept.asked(view)
             found.append(shuffle.join(view, rows, visible, asked, size, step=step, line=line))

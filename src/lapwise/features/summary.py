@@ -18,6 +18,7 @@ __all__ = ["keep_summary", "summarize", "summarize_frame"]
 
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _BINS = 16
+_WHOLE = 24
 _VALUES = 20
 _LONGEST = 60
 
@@ -147,7 +148,7 @@ def _edges(numbers: np.ndarray, *, whole: bool) -> list[float]:
     least, greatest = float(numbers[0]), float(numbers[-1])
     width = _round_width((high - low) / _BINS)
     if whole:
-        width = max(width, 1.0)
+        width = 1.0 if high - low < _WHOLE else max(width, 1.0)
     if not math.isfinite(width) or least == greatest or low + width == low:
         return [least, greatest]
     begin = math.floor(low / width) * width

@@ -13,7 +13,9 @@ from itertools import compress
 from typing import Any, TypeAlias
 
 import numpy as np
+import polars as pl
 
+from lapwise.core.model import Column
 from lapwise.features.codes import from_code
 from lapwise.features.fields import POSITION, ROWS, UNTIL, VISIBLE, ColumnFields, Fields, Side
 from lapwise.features.finish import check_sums, finisher
@@ -21,6 +23,8 @@ from lapwise.features.kernel import LEAST
 from lapwise.features.layout import ColumnLayout
 from lapwise.features.model import Aggregate, FeatureView
 from lapwise.features.page import HEAD, read_sides
+from lapwise.features.request import type_of
+from lapwise.features.types import feature_type
 
 __all__ = ["Scalars", "Vectors"]
 
@@ -39,6 +43,14 @@ class Vectors:
         self.windows = sorted({feature.within for _, feature in view.features})
         places = {within: place for place, within in enumerate(self.windows)}
         self._features = [self._feature(f, places[f.within]) for _, f in view.features]
+
+    def types(self) -> dict[str, pl.DataType]:
+        """Return the type of each feature; categories and enums are text."""
+        columns = {name: column.layout for name, column in self.fields.columns.items()}
+        types = {
+            name: type_of(Column(name=name, dtype=layout.dtype)) for name, layout in columns.items()
+        }
+        return {name: feature_type(one, types.get(one.column)) for name, one in self.view.features}
 
     def starts(self, at: int) -> list[int]:
         """Return the first event of each window at a time."""

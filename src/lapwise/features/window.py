@@ -71,6 +71,8 @@ def aggregate(
             if feature.column == source:
                 window = windows[feature.within]
                 computed[name] = window.feature(feature, column) if column else window.count()
+        for window in windows.values():
+            window.forget()
     series = [computed[name].alias(name) for name in view.names]
     if known:
         series.append(windows[view.widest].known().alias(f"{view.name}__known"))
@@ -103,7 +105,7 @@ class _Column:
     def at(self, rows: pl.Series) -> pl.Series:
         """Return the values of some rows of the table, null where the row is null."""
         values = self.source.gather(rows)
-        return values + 0.0 if self.dtype.is_float() else values
+        return values.set(values == 0.0, 0.0) if self.dtype.is_float() else values
 
     @cached_property
     def identities(self) -> Int64:
@@ -158,10 +160,14 @@ class _Aggregates:
 
     def __init__(self, seen: Seen, within: int, places: Int64 | None) -> None:
         self._seen, self._within, self._places = seen, within, places
-        self._counts: dict[str, Int64] = {}
         self._ends: dict[tuple[str, int], pl.Series] = {}
-        self._sums: dict[tuple[str, float | None], Int64] = {}
-        self._squares: dict[tuple[str, float | None], tuple[UInt64, UInt64]] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of what was computed of a column."""
+        self._counted: Int64 | None = None
+        self._sums: dict[float | None, Int64] = {}
+        self._squares: dict[float | None, tuple[UInt64, UInt64]] = {}
 
     @cached_property
     def window(self) -> Window:
@@ -227,12 +233,12 @@ class _Aggregates:
         """Return the number of observations of a column."""
         if column.observed is None:
             return self.window.rows
-        if column.name not in self._counts:
-            self._counts[column.name] = self.window.sum(column.observed.number)
-        return self._counts[column.name]
+        if self._counted is None:
+            self._counted = self.window.sum(column.observed.number)
+        return self._counted
 
     def _sum(self, feature: Aggregate, column: _Column) -> Int64:
-        slot = (column.name, feature.quantum)
+        slot = feature.quantum
         if slot not in self._sums:
             fixed, summands = column.fixed(feature), column.summands(feature)
 
@@ -244,7 +250,7 @@ class _Aggregates:
 
     def _square(self, feature: Aggregate, column: _Column) -> tuple[UInt64, UInt64]:
         """Return the sums of squares as 128-bit integers (high, low)."""
-        slot = (column.name, feature.quantum)
+        slot = feature.quantum
         if slot not in self._squares:
             fixed = column.fixed(feature)
             check_squares(fixed, column.where(feature))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lapwise.core.duration import format_duration
-from lapwise.features.demand import OnDemand
 from lapwise.features.model import Aggregate, FeatureView, ViewDefinition
+
+if TYPE_CHECKING:
+    from lapwise.features.demand import OnDemand
 
 __all__ = ["aggregate_words", "declared_text", "feature_words"]
 

@@ -41,6 +41,7 @@ __all__ = [
 _DAY = 86_400_000_000
 _PROOFS = 20
 _USERS = 100
+_FRAMES = 5
 
 
 class Proof(Record, frozen=True, kw_only=True):
@@ -129,20 +130,23 @@ def describe_all(
     return tuple(sorted(kept, key=lambda one: (one.declared.kind != "view", one.declared.name)))
 
 
-def find_described(store: Store, name: str, *, now: int) -> tuple[DescribedView, ...]:
+def find_described(
+    store: Store, name: str, *, now: int, loop: str | None = None
+) -> tuple[DescribedView, ...]:
     """Return all versions of a view or of on-demand features, what is declared now first.
 
     Args:
         store: where everything is.
         name: of the view or function, or of one of its features.
         now: the time by which what is online is behind.
+        loop: only what this one declares or declared.
 
     Raises:
         NotFoundError: nothing bears that name; the error lists the near ones.
     """
-    said = store.features.list(name=name)
+    said = store.features.list(loop, name=name)
     if not said:
-        every = store.features.list()
+        every = store.features.list(loop)
         names = {one.name for one in every if name in one.features}
         if not names:
             raise _unknown(name, every)
@@ -233,8 +237,7 @@ class _Reading:
         """Return all that is known of one version, by what loops say of it, the latest said first."""
         latest = declared[0]
         users = tuple(self._store.features.users(latest.digest, limit=_USERS))
-        frame = next((one.frame for one in users if one.frame), None)
-        summaries = self._summaries(frame) if frame else {}
+        frame, summaries = self._newest_summaries(users)
         words = latest.words or ("",) * len(latest.features)
         now_in = {one.loop for one in declared if one.turn >= self._turns.get(one.loop, 0)}
         models = dict.fromkeys([*(one.model for one in users), *(one.loop for one in declared)])
@@ -250,8 +253,17 @@ class _Reading:
             freshness=freshness,
             behind=None if freshness is None else max(0, self._now - freshness.latest),
             proof=self._proof(latest, models),
-            frame=frame if summaries else None,
+            frame=frame,
         )
+
+    def _newest_summaries(
+        self, users: Sequence[FeatureUse]
+    ) -> tuple[Digest | None, dict[str, FeatureSummary]]:
+        """Return the frame of the newest version that learnt from it, and how that is spread."""
+        for frame in list(dict.fromkeys(one.frame for one in users if one.frame))[:_FRAMES]:
+            if found := self._summaries(frame):
+                return frame, found
+        return None, {}
 
     def _summaries(self, frame: Digest) -> dict[str, FeatureSummary]:
         if frame not in self._frames:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from lapwise.core.errors import DeclarationError
+from lapwise.features.order import check_order, columns_read, given_by
 from lapwise.gates.metrics import find_metric
 
 if TYPE_CHECKING:
@@ -187,26 +188,23 @@ class Loop(_Declared):
     def _check_features(self) -> None:
         inputs = set(self.examples.inputs)
         seen: set[str] = set()
+        check_order(self.features)
+        # A plain feature is an input; a view finds its entity by inputs, or by the row's id, and an
+        # on-demand feature reads them too, beside features declared before it.
+        plain = {feature for feature in self.features if isinstance(feature, str)}
+        missing = plain - inputs or set(columns_read(self.features)) - inputs - {self.examples.row}
+        if missing:
+            raise DeclarationError(
+                "a feature reads what no request carries",
+                value=sorted(missing),
+                expected="one of the inputs: " + ", ".join(self.examples.inputs),
+                fix=f"inputs=[..., {min(missing)!r}], or declare the feature before it is read",
+            )
         for feature in self.features:
-            if isinstance(feature, str):
-                names: Sequence[str] = (feature,)
-                missing = {feature} - inputs
-            else:
-                names = _names(feature)
-                read: Sequence[str]
-                # An on-demand feature reads inputs; a view looks its entity up by them.
-                read = getattr(feature, "inputs", ()) or getattr(feature, "by", ())
-                missing = set(read) - inputs - {self.examples.row}
-            if missing:
-                raise DeclarationError(
-                    "a feature reads what no request carries",
-                    value=sorted(missing),
-                    expected="one of the inputs: " + ", ".join(self.examples.inputs),
-                )
-            doubled = seen & set(names)
+            doubled = seen & set(given_by(feature))
             if doubled:
                 raise DeclarationError("a feature is declared twice", value=sorted(doubled))
-            seen |= set(names)
+            seen |= set(given_by(feature))
         if not seen:
             raise DeclarationError("a loop needs at least one feature")
 
@@ -250,16 +248,7 @@ class Loop(_Declared):
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The model's input columns, in order."""
-        names: list[str] = []
-        for feature in self.features:
-            names += [feature] if isinstance(feature, str) else _names(feature)
-        return tuple(names)
-
-
-def _names(feature: FeatureView | OnDemand) -> Sequence[str]:
-    """Return the columns that a declared feature gives."""
-    names: Sequence[str] = getattr(feature, "names", ()) or getattr(feature, "outputs", ())
-    return names
+        return tuple(name for feature in self.features for name in given_by(feature))
 
 
 def _check_train(function: Callable[..., Any], role: str) -> None:

@@ -23,6 +23,7 @@ from lapwise.core.errors import DeclarationError, ServingError
 from lapwise.core.model import Record
 from lapwise.loop.child import Child
 from lapwise.loop.client import Client
+from lapwise.loop.declaring import declare_features, note_freshness
 from lapwise.loop.deploy import folder_of
 from lapwise.loop.happening import Happened, TickAsked, Ticked
 from lapwise.loop.serve import ServerProcess
@@ -123,6 +124,7 @@ class Replay:
             with OnlineStore.open(self.workshop.project.online) as online:
                 tables = self._tables(world)
                 online.materialize(self.loop.views, tables, at=first)
+                declare_features(self.workshop.store, self.loop, first)
                 if revision:
                     self._follow(revision)
                 pushed = first
@@ -159,6 +161,8 @@ class Replay:
         revision = self._tick(watcher, end)
         if revision and (self._server is None or self._server.revision != revision):
             self._follow(revision)
+        if end % _DAY == 0 or end == self.end:
+            note_freshness(self.workshop.store, self.loop, online, end)
         if end % _DAY == 0:
             self.hear(self._day(end))
         return pushed

@@ -126,21 +126,22 @@ def value_text(dtype: str, value: float, *, digits: int = 4) -> str:
 def bin_labels(summary: FeatureSummary) -> tuple[str, ...]:
     """Return what the counts of a summary are of: values, or from where to where a bin reaches.
 
-    >>> bin_labels(FeatureSummary(feature="n", dtype="Int64", rows=3, nulls=0, edges=(0.0, 2.0, 4.0)))
-    ('0 to 2', '2 to 4')
-    >>> bin_labels(FeatureSummary(feature="n", dtype="Int64", rows=3, nulls=0, edges=(0.0, 1.0, 2.0)))
-    ('0', '1')
+    >>> bins = FeatureSummary(feature="n", dtype="Float64", rows=3, nulls=0, edges=(0.0, 2.0, 3.5))
+    >>> bin_labels(bins)
+    ('0 to 2', '2 to 3.5')
+    >>> bin_labels(FeatureSummary(feature="n", dtype="Int64", rows=3, nulls=0, edges=(0.0, 1.0, 3.0)))
+    ('0', '1 to 2')
     """
     if summary.values:
         return summary.values
     dtype, edges = summary.dtype, summary.edges
     if len(edges) == 2 and edges[0] == edges[1]:
         return (value_text(dtype, edges[0]),)
-    whole = dtype.startswith(("Int", "UInt"))
     labels = []
+    whole = dtype.startswith(("Int", "UInt"))
     for low, high in pairwise(edges):
-        if whole and high - low == 1:
-            labels.append(value_text(dtype, low))
-        else:
-            labels.append(f"{value_text(dtype, low)} to {value_text(dtype, high)}")
+        # A bin ends before the next begins; the last one may end at the greatest value itself.
+        ends = not whole or high == summary.maximum == edges[-1]
+        first, last = value_text(dtype, low), value_text(dtype, high if ends else high - 1)
+        labels.append(first if first == last else f"{first} to {last}")
     return tuple(labels)

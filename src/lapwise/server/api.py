@@ -17,6 +17,7 @@ from lapwise.loop.ledger import LedgerLine, last_verdicts, ledger
 from lapwise.registry import TraceLine, trace_version
 from lapwise.server.asked import After, FromStore, Limit, Moment, Number, instant
 from lapwise.server.catalogue import find_version, names
+from lapwise.server.feature_api import FeatureApi
 from lapwise.server.run_api import RunApi
 from lapwise.store.model import Store
 
@@ -202,7 +203,7 @@ class AuditApi(Controller):
         return store.audit.entries(after=after, limit=limit)
 
 
-RECORDS = (LoopApi, ModelApi, RunApi, AuditApi)
+RECORDS = (LoopApi, ModelApi, RunApi, FeatureApi, AuditApi)
 """Every part of the API that gives records."""
 
 

@@ -25,6 +25,7 @@ from lapwise.server.assets import Assets
 from lapwise.server.blob_routes import BLOBS
 from lapwise.server.calling import call, handshake
 from lapwise.server.description import API, Description
+from lapwise.server.feature_pages import FeaturePages
 from lapwise.server.guard import Guard
 from lapwise.server.limits import Limits
 from lapwise.server.made_when_asked import MadeWhenAsked
@@ -106,6 +107,7 @@ def create_routes(
             Router(API, route_handlers=[*RECORDS, Description, handshake, call, *BLOBS]),
             Pages,
             RunPages,
+            FeaturePages,
             AssetPages,
             *([Login] if login else []),
         ],

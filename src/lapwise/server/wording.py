@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from lapwise.core.clock import format_time
 from lapwise.core.model import Scalar
@@ -12,6 +13,7 @@ from lapwise.core.model import Scalar
 __all__ = [
     "FILTERS",
     "amount",
+    "behind",
     "bounds",
     "count",
     "day",
@@ -124,6 +126,43 @@ def span(microseconds: int) -> str:
     return seconds(microseconds / 1_000_000)
 
 
+def behind(microseconds: int) -> str:
+    """Return how late something is, in its two largest units from minutes on; whole days from two on.
+
+    >>> behind(720_000_000), behind(93_784_000_000), behind(180_000_000_000)
+    ('12 min', '1 d 2 h', '2 d')
+    """
+    minutes = microseconds // 60_000_000
+    days, hours = divmod(minutes // 60, 24)
+    if days:
+        return f"1 d {hours} h" if days == 1 and hours else f"{days:,} d"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def share(value: float | None) -> str:
+    """Return a share in per cent, which is 0 or 100 only if it is so exactly.
+
+    >>> share(0.0), share(1e-6), share(0.129), share(None)
+    ('0 %', '<0.1 %', '12.9 %', '–')
+    """
+    if value is None:
+        return "–"
+    if value in (0.0, 1.0):
+        return f"{value * 100:.0f} %"
+    text = f"{value * 100:.1f} %"
+    return {"0.0 %": "<0.1 %", "100.0 %": ">99.9 %"}.get(text, text)
+
+
+def query(asked: Mapping[str, str]) -> str:
+    """Return what is asked for as the end of an address; what is empty is left out.
+
+    >>> query({"loop": "churn", "version": ""})
+    '?loop=churn'
+    """
+    given = {name: value for name, value in asked.items() if value}
+    return f"?{urlencode(given)}" if given else ""
+
+
 def bounds(low: float | None, high: float | None) -> str:
     """Return an interval; one without ends is none.
 
@@ -211,6 +250,7 @@ def words(state: str) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "amount": amount,
+    "behind": behind,
     "bounds": bounds,
     "count": count,
     "day": day,
@@ -218,7 +258,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "iso": format_time,
     "metric_name": metric_name,
     "moment": moment,
+    "query": query,
     "seconds": seconds,
+    "share": share,
     "short": short,
     "span": span,
     "scalar": scalar,

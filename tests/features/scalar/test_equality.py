@@ -7,7 +7,6 @@ from typing import Any
 
 import polars as pl
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from lapwise.core.errors import DeclarationError, FeatureError
 from lapwise.features.demand import OnDemand, on_demand
@@ -15,7 +14,8 @@ from lapwise.features.request import in_microseconds, input_frame
 from lapwise.features.scalar import Evaluator, translate
 from lapwise.features.scalar.kinds import is_same
 from lapwise.features.scalar.node import Defer
-from tests.features.scalar.expressions import TYPES, cases
+from tests.features.scalar.expressions import cases
+from tests.features.scalar.values import TYPES
 
 COUNTS: Counter[str] = Counter()
 
@@ -24,7 +24,7 @@ def declared(expression: pl.Expr, names: list[str]) -> OnDemand | None:
     """Return a feature "out" of an expression, None if it is refused."""
     code = f"def feature({', '.join(names)}):\n    return {{'out': made}}"
     scope: dict[str, Any] = {"made": expression}
-    exec(code, scope)  # noqa: S102 - a function with these parameters
+    exec(code, scope)
     try:
         return on_demand(scope["feature"])
     except DeclarationError as error:
@@ -68,7 +68,12 @@ def check(expression: pl.Expr, rows: list[dict[str, Any]]) -> None:
         except Defer:
             COUNTS["deferred"] += 1
             made = answer(lambda plain=plain: evaluator(plain)[0])
-        assert made is one or is_same(made, one), (str(expression), row, f"scalar {made!r}", f"alone {one!r}")
+        assert made is one or is_same(made, one), (
+            str(expression),
+            row,
+            f"scalar {made!r}",
+            f"alone {one!r}",
+        )
         alone.append(one)
     whole = answer(lambda: feature.compute(frame)["out"])
     if whole is FeatureError:

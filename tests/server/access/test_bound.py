@@ -11,7 +11,7 @@ import pytest
 from lapwise.core.access import Grant, Principal
 from lapwise.core.errors import AccessError, LapwiseError, NotFoundError
 from lapwise.core.ids import new_id
-from lapwise.core.model import Approval, Artifact, Tag
+from lapwise.core.model import Approval, Artifact, KeyPart, Lineage, Tag
 from lapwise.core.rollout import RolloutEvent
 from lapwise.server.access import RULES, bind, principal_of, ruling
 from lapwise.store.calls import calls
@@ -146,11 +146,31 @@ def test_blobs_are_read_by_who_sees_what_names_them(two: Two) -> None:
     assert not seen.blobs.has(foreign)
     assert seen.runs.holders(own) == (MINE,)
     assert seen.runs.holders(foreign) == ()
+    assert seen.features.users(own) == ()  # a blob that a version names is no definition
     unnamed = seen.blobs.put(b"named by nobody yet")
     with pytest.raises(AccessError):
         seen.blobs.get(unnamed)
     seen.runs.log(mine.run, artifacts=[Artifact(name="b", digest=unnamed, size=19)])
     assert seen.blobs.get(unnamed) == b"named by nobody yet"
+
+
+def test_features_are_told_of_the_products_that_are_seen(two: Two) -> None:
+    """The same definition is declared, and used, by both; each sees its own."""
+    store, _, _ = two
+    view = digest("plane7d")
+    for name in (MINE, OTHERS):
+        lineage = Lineage(views=(KeyPart(name="plane", digest=view),))
+        made = msgspec.structs.replace(version(name, "with features"), lineage=lineage)
+        store.models.add(made, act(subject=name))
+    seen = bind(store, principal("viewer", MINE))
+    assert {one.loop for one in seen.features.list()} == {MINE}
+    assert {one.loop for one in seen.features.freshness(digest=view)} == {MINE}
+    assert {one.model for one in seen.features.proofs()} == {MINE}
+    assert {one.model for one in seen.features.users(view)} == {MINE}
+    assert {one.model for one in store.features.users(view)} == {MINE, OTHERS}
+    for ask in (seen.features.list, seen.features.freshness, seen.features.proofs):
+        with pytest.raises(AccessError):
+            ask(OTHERS)
 
 
 def test_whoever_acts_is_the_actor(two: Two) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from lapwise.cli.features.noun import features, now_of, page_or_store, stretch
+from lapwise.cli.features.noun import facts, features, now_of, page_or_store, percent, stretch
 from lapwise.cli.options import AsJson, AsOf, Page, PageOption
 from lapwise.cli.render import number, print_json, show, table, visible, when
+from lapwise.core.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from lapwise.core.feature import FeatureUse
     from lapwise.features import ViewDefinition
     from lapwise.loop.describing import DescribedView, Proof
+    from lapwise.store.model import Store
 
 __all__ = ["features_list", "features_show"]
 
@@ -70,7 +74,7 @@ def _rows(found: Sequence[DescribedView]) -> list[tuple[object, ...]]:
             _version(one),
             _used_by(one),
             _online(one),
-            _share(one.null_share),
+            percent(one.null_share),
             _verified(one.proof),
         )
         for one in found
@@ -110,6 +114,7 @@ def features_show(
             )
         definition = definition or definition_of(opened.store, one)
         differences = differences_of(opened.store, one)
+        runs = _run_numbers(opened.store, one)
     if json:
         print_json(
             {
@@ -126,7 +131,7 @@ def features_show(
         from lapwise.features.words import declared_text
 
         show(Text("as declared", style="bold"), Text(visible(declared_text(definition))))
-    _show_users(one)
+    _show_users(one, runs)
     if len(found) > 1:
         show(
             "",
@@ -151,7 +156,9 @@ def features_show(
 def _show_head(one: DescribedView, definition: ViewDefinition | None) -> None:
     said = one.declared
     kind = "a feature view" if said.kind == "view" else "on-demand features"
-    lines = [("version", said.digest[:12] + ("" if one.is_current else ", declared no more"))]
+    lines: list[tuple[str, object]] = [
+        ("version", said.digest[:12] + ("" if one.is_current else ", declared no more"))
+    ]
     lines.append(("owner", one.owner or "nobody is named: lw.FeatureView(..., owner=...)"))
     if said.kind == "on_demand":
         lines[-1] = ("owner", one.owner or "the page's")
@@ -162,12 +169,12 @@ def _show_head(one: DescribedView, definition: ViewDefinition | None) -> None:
         if definition is not None:
             lines.append(("windows", _grain(definition)))
         lines.append(("online", _online(one, long=True)))
-    lines.append(("verified", _verified(one.proof, long=True).plain))
+    lines.append(("verified", _verified(one.proof, long=True)))
     if one.loops:
         lines.append(("declared", f"by {', '.join(one.loops)}"))
     show(
         Text.assemble((visible(said.name), "bold"), f", {kind}"),
-        table(["", ""], lines),
+        facts(lines),
     )
 
 
@@ -186,7 +193,12 @@ def _grain(definition: ViewDefinition) -> str:
 
 def _show_features(one: DescribedView) -> None:
     rows = [
-        (each.name, each.words, each.summary.dtype if each.summary else "", _share(each.null_share))
+        (
+            each.name,
+            each.words,
+            each.summary.dtype if each.summary else "",
+            percent(each.null_share),
+        )
         for each in one.features
     ]
     show("", table(["feature", "is", "type", "nulls>"], rows))
@@ -195,17 +207,33 @@ def _show_features(one: DescribedView) -> None:
     show("")
 
 
-def _show_users(one: DescribedView) -> None:
+def _show_users(one: DescribedView, runs: Mapping[str, int]) -> None:
     if not one.users:
         show("", "no model was trained on this version yet")
         return
     rows = [
-        (f"{user.model} v{user.number}", user.stage, when(user.created), user.run or "")
+        (f"{user.model} v{user.number}", user.stage, when(user.created), _run(user, runs))
         for user in sorted(one.users, key=lambda user: user.stage not in _STAGES)[:_SHOWN]
     ]
     show("", table(["used by", "stage", "registered", "run"], rows))
     if len(one.users) > _SHOWN:
         show(Text(f"and {len(one.users) - _SHOWN} more (--json)", style="dim"))
+
+
+def _run_numbers(store: Store, one: DescribedView) -> dict[str, int]:
+    """Return what people call the runs that trained on a version, by id."""
+    numbers = {}
+    for user in one.users[:_SHOWN]:
+        if user.run:
+            with suppress(NotFoundError):
+                numbers[user.run] = store.runs.get(user.run).number
+    return numbers
+
+
+def _run(user: FeatureUse, runs: Mapping[str, int]) -> str:
+    if user.run is None:
+        return ""
+    return f"run {runs[user.run]:03d}" if user.run in runs else user.run
 
 
 def _versions(found: Sequence[DescribedView]) -> list[tuple[object, ...]]:
@@ -261,13 +289,3 @@ def _verified(proof: Proof | None, *, long: bool = False) -> Text:
         return Text(f"{number(proof.differ)} differ", style="red")
     text = "all equal" if not wrong else f"{number(proof.differ)} values differ"
     return Text(f"{when(proof.at)}, {number(proof.rows)} vectors of {proof.model}: {text}")
-
-
-def _share(share: float | None) -> str:
-    """Return a share in per cent that is 0 or 100 only if it is so exactly."""
-    if share is None:
-        return ""
-    text = f"{share:.1%}"
-    if share and text == "0.0%":
-        return "<0.1%"
-    return ">99.9%" if share < 1 and text == "100.0%" else text

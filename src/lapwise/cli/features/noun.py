@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from lapwise.cli.app import app
 from lapwise.cli.options import page_and_workshop, workshop
+from lapwise.cli.render import number, visible
 from lapwise.core.errors import NotFoundError
 
 if TYPE_CHECKING:
     from lapwise.loop.bootstrap import Workshop
     from lapwise.loop.model import Loop
 
-__all__ = ["features", "now_of", "page_or_store", "stretch"]
+__all__ = ["facts", "features", "now_of", "page_or_store", "percent", "stretch"]
 
 features = typer.Typer(help="Features, the same in training and in serving.", no_args_is_help=True)
 app.add_typer(features, name="features")
@@ -59,6 +62,31 @@ def now_of(opened: Workshop, loop: Loop | None, as_of: str | None) -> int:
         return clock
     loops = [loop.name] if loop else {one.loop for one in opened.store.features.list()}
     return product_time(opened.store, loops, clock)
+
+
+def facts(lines: Sequence[tuple[str, object]]) -> Table:
+    """Return what is known, a line each: what, and which."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for what, which in lines:
+        text = which if isinstance(which, Text) else Text(visible(number(which)))
+        grid.add_row(what, text)
+    return grid
+
+
+def percent(share: float | None) -> str:
+    """Return a share in per cent, which is 0 or 100 only if it is so exactly.
+
+    >>> percent(0.0), percent(1e-6), percent(0.129), percent(1 - 1e-6), percent(None)
+    ('0%', '<0.1%', '12.9%', '>99.9%', '')
+    """
+    if share is None:
+        return ""
+    if share in (0.0, 1.0):
+        return f"{share:.0%}"
+    text = f"{share:.1%}"
+    return {"0.0%": "<0.1%", "100.0%": ">99.9%"}.get(text, text)
 
 
 _UNITS = ((86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"))

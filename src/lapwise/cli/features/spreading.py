@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from lapwise.cli.features.noun import features, now_of, page_or_store
+from lapwise.cli.features.noun import facts, features, now_of, page_or_store, percent
 from lapwise.cli.options import AsJson, PageOption
 from lapwise.cli.render import number, print_json, show, table, when
 from lapwise.core.errors import NotFoundError
@@ -98,39 +98,34 @@ def _line(one: FeatureSummary) -> tuple[object, ...]:
     texts = ["" if value is None else value_text(one.dtype, value) for value in shown]
     if one.std is not None and one.dtype.startswith("Date"):
         texts[1] = value_text("Duration", one.std)
-    return (one.feature, _share(one), one.distinct, *texts)
-
-
-def _share(one: FeatureSummary) -> str:
-    return f"{one.null_share:.1%}" if one.nulls else "0"
+    return (one.feature, percent(one.null_share), one.distinct, *texts)
 
 
 def _draw(one: FeatureSummary) -> None:
     from lapwise.loop.spread import bin_labels, value_text
 
-    facts = [
+    lines: list[tuple[str, object]] = [
         ("type", one.dtype),
-        ("nulls", f"{number(one.nulls)} of {number(one.rows)} ({_share(one)})"),
+        ("nulls", f"{number(one.nulls)} of {number(one.rows)} ({percent(one.null_share)})"),
     ]
     if one.distinct is not None:
-        facts.append(("different values", number(one.distinct)))
+        lines.append(("different values", number(one.distinct)))
     if one.odd:
-        facts.append(("NaN or infinite", number(one.odd)))
+        lines.append(("NaN or infinite", number(one.odd)))
     if one.mean is not None:
-        facts.append(("mean", value_text(one.dtype, one.mean)))
+        lines.append(("mean", value_text(one.dtype, one.mean)))
     if one.std is not None:
         duration = one.dtype.startswith(("Date", "Time", "Duration"))
-        facts.append(("std", value_text("Duration" if duration else one.dtype, one.std)))
-    if one.quantiles:
-        facts.append(
-            (
-                "quantiles",
-                "  ".join(
-                    f"{share:.0%} {value_text(one.dtype, at)}" for share, at in one.quantiles
-                ),
-            )
+        lines.append(("std", value_text("Duration" if duration else one.dtype, one.std)))
+    if one.minimum is not None:
+        lines.append(("least", value_text(one.dtype, one.minimum)))
+    for share, at in one.quantiles:
+        lines.append(
+            ("median" if share == 0.5 else f"{share:.0%} below", value_text(one.dtype, at))
         )
-    show(Text(one.feature, style="bold"), table(["", ""], facts), "")
+    if one.maximum is not None:
+        lines.append(("greatest", value_text(one.dtype, one.maximum)))
+    show(Text(one.feature, style="bold"), facts(lines), "")
     labels, counts = list(bin_labels(one)), list(one.counts)
     if one.other:
         labels.append(f"others ({number((one.distinct or 0) - len(one.values))} values)")

@@ -32,7 +32,7 @@ __all__ = ["RedisBackend"]
 T = TypeVar("T")
 
 _TO_READ = 0.5
-"""Seconds that a request waits for a reply; redis-py's ``socket_timeout`` in the address wins."""
+"""Seconds that a request waits for a reply; ``socket_timeout`` in the address wins."""
 
 _TO_REST = 1.0
 """Seconds for which a server that did not answer in time is not asked by readers again."""
@@ -71,8 +71,11 @@ class RedisBackend:
         self._keys = Keys(space)
         self._read_only = read_only
         self._own = threading.local()
+        self._opening = threading.Lock()
         self._lines: weakref.WeakSet[Line] = weakref.WeakSet()
         self._closed = False
+        self._process = getpid()
+        self._to_read = settings.timeout or _TO_READ
         self._silent_until = 0.0
         self._writing = threading.Lock()
         self._writer_line = self._open(_TO_WRITE)
@@ -110,7 +113,7 @@ class RedisBackend:
             StoreError: it cannot be reached, or is not fit (see ``redis_server.py``).
         """
         settings = Settings(url)
-        name = settings.space or space
+        name = space if settings.space is None else settings.space
         if not _SPACE.fullmatch(name):
             raise DeclarationError(
                 "not a name of a space on a Redis server",
@@ -163,6 +166,12 @@ class RedisBackend:
         """
         if self._read_only:
             raise StoreError("the online store was opened to be read", value=self._settings.place)
+        if self._process != getpid():
+            raise StoreError(
+                "the online store was opened in another process",
+                value=self._settings.place,
+                fix="open it in the process that writes",
+            )
         with self._writing:
             try:
                 return self._write(work)
@@ -194,7 +203,9 @@ class RedisBackend:
         """Hang up; closing twice does no harm."""
         self._closed = True
         self._lock.close()
-        for line in list(self._lines):
+        with self._opening:
+            lines = list(self._lines)
+        for line in lines:
             line.close()
 
     def _write(self, work: Callable[[RedisWriter], T]) -> T:
@@ -221,8 +232,10 @@ class RedisBackend:
             except AwayError as error:
                 trouble = error
                 continue
-            except BaseException:
+            except BaseException as error:
                 _abandon(writer, lock, line)
+                if isinstance(error, StoreError):
+                    line.close()  # the address may lead to another server by now
                 raise
             with suppress(LostError, StoreError):  # or else the next writer tidies up
                 writer.tidy()
@@ -233,16 +246,17 @@ class RedisBackend:
         line = self._settings.line(
             patience=patience, greet=partial(check_server, writes=not self._read_only)
         )
-        self._lines.add(line)
+        with self._opening:
+            self._lines.add(line)
         return line
 
     def _line(self) -> Line:
         own = self._own
         line: Line | None = getattr(own, "line", None)
+        if self._closed:
+            raise StoreError("the online store is closed", value=self._settings.place)
         if line is None or own.process != getpid():
-            if self._closed:
-                raise StoreError("the online store is closed", value=self._settings.place)
-            own.line = line = self._open(_TO_READ)
+            own.line = line = self._open(self._to_read)
             own.process = getpid()
         return line
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
+from urllib.parse import parse_qs, urlsplit
 
 from lapwise.core.errors import (
     DeclarationError,
@@ -27,6 +28,7 @@ except ImportError as _error:
 __all__ = ["AwayError", "Line", "Settings", "SlowError", "cluster"]
 
 _EXAMPLE = "redis://host:6379/0, rediss://… or unix:///path/redis.sock"
+_NOT_ALLOWED = ("NOPERM", "ACL failure in script", "The user executing the script can't")
 _OURS = {"decode_responses", "protocol", "retry", "retry_on_timeout", "retry_on_error"}
 """What the address may not choose: the answers are bytes, and who asks again is decided here."""
 
@@ -71,13 +73,16 @@ class Settings:
 
     def __init__(self, url: str) -> None:
         self.place = without_password(url)
+        _check_signs(url, self.place)
         try:
             options: dict[str, Any] = _parse(url)
         except (ValueError, TypeError):  # whose words may hold half a password
             raise DeclarationError(
                 "not the address of a Redis server", value=self.place, expected=_EXAMPLE
             ) from None
-        self.space: str | None = options.pop("space", None)
+        blank = "space" in parse_qs(urlsplit(url).query, keep_blank_values=True)
+        self.space: str | None = options.pop("space", "" if blank else None)
+        self.timeout: float | None = options.pop("socket_timeout", None)
         wrong = sorted(_OURS & set(options))
         if wrong:
             raise DeclarationError(
@@ -90,7 +95,7 @@ class Settings:
         """Return a line that connects when it is first used.
 
         Args:
-            patience: seconds to wait for a reply, unless the address says ``socket_timeout``.
+            patience: seconds to wait for a reply.
             greet: called whenever it has connected, to look at whom it reached.
         """
         options = {
@@ -112,6 +117,18 @@ class Settings:
                 value=", ".join(sorted(self._options)),
                 expected="for example socket_timeout, ssl_ca_certs, db",
             ) from None
+
+
+def _check_signs(url: str, place: str) -> None:
+    """Refuse a password that would be taken for the host, and so be looked up and shown."""
+    scheme, _, rest = url.partition("://")
+    behind = rest.partition("/")[2]
+    if "#" in rest or (scheme != "unix" and "@" in behind):
+        raise DeclarationError(
+            "the address of the online store has a sign in its password that ends it too early",
+            value=place,
+            expected="percent-encoding: %2F for /, %23 for #, %3F for ?, %40 for @",
+        )
 
 
 class Line:
@@ -267,7 +284,7 @@ def _refusal(error: Exception, place: str) -> StoreError:
             value=place,
             fix="give its disk room; its own log says more",
         )
-    if isinstance(error, said.NoPermissionError) or "NOPERM" in text:
+    if isinstance(error, said.NoPermissionError) or any(words in text for words in _NOT_ALLOWED):
         return StoreError(
             "the user of the online store may not do this",
             value=text[:200],

@@ -23,6 +23,16 @@ __all__ = ["Lock", "LostError"]
 _IDLE = 48
 """Looks without work after which the thread that renews ends: a minute, if it looks each 1.25 s."""
 
+# Answers with whoever else holds it. An earlier turn of ours, whose connection was cut, is taken
+# over. A server without memory refuses a script's first write, if that needs any; hence UNLINK.
+_TAKE = """
+local holder = redis.call('GET', KEYS[1])
+if holder and string.sub(holder, 1, #ARGV[1]) ~= ARGV[1] then return holder end
+redis.call('UNLINK', KEYS[1])
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return false
+"""
+
 _WHILE_HELD = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {} end
 return {redis.call(unpack(ARGV, 2))}
@@ -69,23 +79,22 @@ class Lock:
         Raises:
             ConflictError: another process has it for too long.
         """
-        self._turns += 1
-        words = f"{self.owner}.{self._turns} process {os.getpid()} on {platform.node()}"
-        token = words.encode()
         until = time.monotonic() + self._patience
         pause = 0.001
-        while True:
-            taken, holder = line.ask(
-                ["SET", self._key, token, "NX", "PX", self.expiry], ["GET", self._key]
-            )
-            if taken is not None or (holder and self._take_over(line, holder, token)):
-                break
+        while holder := self._try(line):
             if time.monotonic() > until:
-                raise self._busy(holder or b"", line.place)
+                raise self._busy(holder, line.place)
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads those who wait
             pause = min(2 * pause, 0.05)
-        self._token = token
-        self.renew()
+
+    def change(self, line: Line) -> None:
+        """Hold the lock by another token, so that commands under the former one do nothing.
+
+        Raises:
+            LostError: another process holds it.
+        """
+        if self._try(line):
+            raise LostError
 
     def renew(self) -> None:
         """Keep the lock from expiring, until :meth:`watch` or :meth:`release`."""
@@ -146,17 +155,22 @@ class Lock:
         """Renew no more."""
         self._closed.set()
 
+    def _try(self, line: Line) -> bytes | None:
+        """Take the lock, or return what it says of another holder."""
+        self._turns += 1
+        words = f"{self.owner}.{self._turns} process {os.getpid()} on {platform.node()}"
+        token = words.encode()
+        holder: bytes | None
+        (holder,) = line.ask(["EVAL", _TAKE, 1, self._key, self.owner, token, self.expiry])
+        if holder is None:
+            self._token = token
+            self.renew()
+        return holder
+
     def _while(
         self, token: bytes, command: Sequence[bytes | str | int]
     ) -> Sequence[bytes | str | int]:
         return ["EVAL", _WHILE_HELD, 1, self._key, token, *command]
-
-    def _take_over(self, line: Line, holder: bytes, token: bytes) -> bool:
-        """Take what an earlier turn of ours left behind when its connection was cut."""
-        if not holder.startswith(self.owner.encode()):
-            return False
-        (reply,) = line.ask(self._while(holder, ["SET", self._key, token, "PX", self.expiry]))
-        return bool(reply)
 
     def _renew(self) -> None:
         line: Line | None = None

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from lapwise.core.errors import StoreError
-from lapwise.features.backends.redis_line import Line
+from lapwise.features.backends.redis_line import AwayError, Line
 from lapwise.features.backends.redis_lock import Lock, LostError
 
 __all__ = ["Keys", "RedisWriter", "keys_under", "sweep"]
@@ -136,6 +136,7 @@ class RedisWriter:
     def abandon(self) -> None:
         """Remove what was loaded for nothing, and give the lock back."""
         if self._loaded:
+            self._lock.change(self._line)  # what is still on its way of a load comes too late
             sweep(self._line, self._lock, self._keys, self._loaded)
         self._lock.release(self._line)
 
@@ -183,15 +184,21 @@ def _parts(words: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 def _transact(line: Line, commands: Sequence[Sequence[bytes | str | int]]) -> None:
     """Carry out a transaction; raises LostError if what it watches has changed."""
+    if line.is_new:  # it watches nothing any more
+        raise LostError
     line.send(*commands, ["EXEC"])
     refused: StoreError | None = None
     for _ in commands:
         try:
             line.reply()
+        except AwayError:
+            raise
         except StoreError as error:
             refused = refused or error
     try:
         replies: list[Any] | None = line.reply()
+    except AwayError:
+        raise
     except StoreError as error:
         raise refused or error from error
     if replies is None:

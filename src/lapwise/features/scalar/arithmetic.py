@@ -6,13 +6,12 @@ Polars multiplies by the reciprocal of a constant divisor, and adds no constant 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import polars as pl
 
 from lapwise.features.scalar.kinds import limits, rounding, wrapping
-from lapwise.features.scalar.node import Call, Inexact, Node, Run, lift, lift2
+from lapwise.features.scalar.node import Call, Inexact, Node, Run, constantly, lift, lift2
 
 __all__ = ["FUNCTIONS", "OPERATORS", "compute"]
 
@@ -83,7 +82,7 @@ def _by_constant(
 ) -> Run:
     """Return an operation whose second operand is a constant."""
     if constant is None:
-        return lambda row: None
+        return constantly(None)
     if operator in ("Plus", "Minus"):
         addend = constant if operator == "Plus" else -constant
         if addend == 0.0:

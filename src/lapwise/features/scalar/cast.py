@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from lapwise.features.scalar.kinds import LEAST, MOST, limits, per_second, single, wrapping
-from lapwise.features.scalar.node import Defer, Inexact, Node, lift
+from lapwise.features.scalar.node import Defer, Inexact, Node, constantly, lift
 
 __all__ = ["cast"]
 
@@ -40,7 +40,7 @@ def cast(node: Node, dtype: pl.DataType, *, options: str = "Strict") -> Node:
             value = run(())
         except Defer:
             raise Inexact(f"the cast of a constant to {dtype} that fails") from None
-        return Node(dtype, lambda row: value, constant=True)
+        return Node(dtype, constantly(value), constant=True)
     return Node(dtype, run)
 
 
@@ -52,7 +52,7 @@ def _between(source: pl.DataType, dtype: pl.DataType, options: str) -> Callable[
     if isinstance(dtype, pl.String):
         return _to_text(source)
     if isinstance(source, pl.String):
-        return _from_text(dtype, options)
+        return _from_text(dtype)
     if isinstance(source, pl.Boolean) and dtype.is_numeric():
         return float if dtype.is_float() else int
     if isinstance(dtype, pl.Boolean) and source.is_numeric():
@@ -99,20 +99,32 @@ def _to_text(source: pl.DataType) -> Callable[[Any], str]:
     if isinstance(source, pl.Boolean):
         return lambda x: "true" if x else "false"
     if isinstance(source, pl.Float64):
-        return _float_text
+        return lambda x: _float_text(x, repr, 1e15)
+    if isinstance(source, pl.Float32):
+        return lambda x: _float_text(x, _single_text, 1e7)
     raise Inexact(f"a cast from {source} to String")
 
 
-def _float_text(x: float) -> str:
+def _float_text(x: float, written: Callable[[float], str], most: float) -> str:
+    """Write a number whose size is such that no notation uses an exponent."""
     size = abs(x)
-    if 1e-4 <= size < 1e15 or x == 0.0:
-        return repr(x)
+    if 1e-4 <= size < most or x == 0.0:
+        return written(x)
     if math.isnan(x):
         return "NaN"
     raise Defer
 
 
-def _from_text(dtype: pl.DataType, options: str) -> Callable[[str], Any]:
+def _single_text(x: float) -> str:
+    """Return the shortest number that is nearest to a single."""
+    for digits in range(1, 10):
+        short = float(f"{x:.{digits}g}")
+        if single(short) == x:
+            return repr(short)
+    raise Defer
+
+
+def _from_text(dtype: pl.DataType) -> Callable[[str], Any]:
     if isinstance(dtype, pl.Float64):
 
         def number(text: str) -> float:

@@ -70,11 +70,12 @@ def logic(operator: str, left: Node, right: Node, dtype: pl.DataType) -> Run:
         return lift2(bits[name], left, right)
     if name == "Xor":
         return lift2(lambda x, y: x is not y, left, right)
-    run_left, run_right, decides = left.run, right.run, name == "Or"
+    run_left, run_right = left.run, right.run
+    decides = name == "Or"
 
     def run(row: Sequence[Any]) -> bool | None:
         x, y = run_left(row), run_right(row)
-        if x is decides or y is decides:
+        if decides in (x, y):
             return decides
         return None if x is None or y is None else not decides
 

@@ -173,9 +173,7 @@ def _writer(dtype: Any) -> Callable[[Any], Any] | None:
     multiply, divide = max(1_000_000 // units, 1), max(units // 1_000_000, 1)
     if isinstance(dtype, pl.Duration):
         return _in_range(multiply, divide, LEAST // multiply, MOST // multiply, to_zero=True)
-    return _in_range(
-        multiply, divide, _FIRST * divide // multiply, _END * divide // multiply
-    )
+    return _in_range(multiply, divide, _FIRST * divide // multiply, _END * divide // multiply)
 
 
 def _in_range(

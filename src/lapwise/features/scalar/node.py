@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Call", "Defer", "Inexact", "Node", "Run", "lift", "lift2", "lift_all"]
+__all__ = ["Call", "Defer", "Inexact", "Node", "Run", "constantly", "lift", "lift2", "lift_all"]
 
 Run: TypeAlias = Callable[[Sequence[Any]], Any]
 """From a row of physical values (integers for times, None for null) to one more."""
 
 
-class Defer(Exception):  # noqa: N818 - no error: Polars computes the row
-    """Plain Python is not known to give what Polars gives for these values."""
+class Defer(Exception):
+    """Plain Python is not known to give what Polars gives for these values: Polars computes the row."""
 
 
-class Inexact(Exception):  # noqa: N818 - translate makes an error of it, with the feature's name
-    """There is no exact form for one row; the text says of what, ``mend`` what to write instead."""
+class Inexact(Exception):
+    """There is no exact form for one row; the text says of what, ``mend`` what to write instead.
+
+    :func:`~lapwise.features.scalar.translate` makes an error of it, with the feature's name.
+    """
 
     def __init__(self, what: str, mend: str = "") -> None:
         super().__init__(what)
@@ -79,10 +82,10 @@ def lift2(function: Callable[[Any, Any], Any], a: Node, b: Node) -> Run:
     run_a, run_b = a.run, b.run
     if b.constant:
         y = b.value
-        return _nothing if y is None else lift(lambda x: function(x, y), run_a)
+        return constantly(None) if y is None else lift(lambda x: function(x, y), run_a)
     if a.constant:
         x = a.value
-        return _nothing if x is None else lift(lambda y: function(x, y), run_b)
+        return constantly(None) if x is None else lift(lambda y: function(x, y), run_b)
 
     def run(row: Sequence[Any]) -> Any:
         x = run_a(row)
@@ -103,5 +106,6 @@ def lift_all(function: Callable[..., Any], nodes: Sequence[Node]) -> Run:
     return run
 
 
-def _nothing(row: Sequence[Any]) -> None:
-    return None
+def constantly(value: Any) -> Run:
+    """Return what gives a value whatever the row."""
+    return lambda _: value

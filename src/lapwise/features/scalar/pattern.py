@@ -11,7 +11,9 @@ __all__ = ["compiled", "is_literal"]
 _SPECIAL = frozenset(r"\.+*?()|[]{}^$#&-~")
 _ESCAPES = frozenset("dDwWsSbtnr.+*?()|[]{}^$-/")
 # An atom, then at most one quantifier. No group may repeat what repeats inside it.
-_CLASS = re.compile(r"\[\^?(?:[A-Za-z0-9_ .,:;/@!%=<>'\"+*?(){}|$#]|[A-Za-z0-9]-[A-Za-z0-9]|\\[dws.\\\[\]-])+\]")
+_CLASS = re.compile(
+    r"\[\^?(?:[A-Za-z0-9_ .,:;/@!%=<>'\"+*?(){}|$#]|[A-Za-z0-9]-[A-Za-z0-9]|\\[dws.\\\[\]-])+\]"
+)
 _REPEAT = re.compile(r"(?:[*+?]|\{[0-9]{1,3}(?:,[0-9]{0,3})?\})\??")
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
 
 from lapwise.features.scalar.arithmetic import quotient
 from lapwise.features.scalar.cast import cast
-from lapwise.features.scalar.kinds import wrapping
-from lapwise.features.scalar.node import Call, Inexact, Node, Run, lift, lift2
+from lapwise.features.scalar.kinds import limits, wrapping
+from lapwise.features.scalar.node import Call, Defer, Inexact, Node, Run, constantly, lift, lift2
 
 __all__ = ["FUNCTIONS"]
+
+_EXPONENTS = 2**32
 
 
 def _doubles(call: Call) -> tuple[Node, ...]:
@@ -80,13 +82,18 @@ def _sinh(x: float) -> float:
         return math.copysign(math.inf, x)
 
 
+_tangent = _whole(math.tan, overflow=math.inf)
+
 _ANGLES: dict[str, Callable[[float], float]] = {
     "Cos": _whole(math.cos, overflow=math.inf),
     "Sin": _whole(math.sin, overflow=math.inf),
-    "Tan": _whole(math.tan, overflow=math.inf),
+    "Tan": _tangent,
     "ArcCos": _whole(math.acos, overflow=math.inf),
     "ArcSin": _whole(math.asin, overflow=math.inf),
     "ArcTan": math.atan,
+    "ArcCosh": _whole(math.acosh, overflow=math.inf),
+    "ArcSinh": math.asinh,
+    "Cot": lambda x: quotient(1.0, _tangent(x)),
     "Cosh": _whole(math.cosh, overflow=math.inf),
     "Sinh": _sinh,
     "Tanh": math.tanh,
@@ -121,7 +128,9 @@ def _pow(call: Call) -> Run:
         return lift2(_power, base, exponent)
     power = exponent.value
     if power is None:
-        return lambda row: None
+        return constantly(None)
+    if power == 0.0:
+        return lift(lambda _: 1.0, base.run)
     if power == 1.0:
         return base.run
     if power == 0.5:
@@ -156,13 +165,21 @@ def _power(x: float, y: float) -> float:
 
 
 def _integer_power(base: Node, exponent: Node, dtype: pl.DataType) -> Run:
-    if not exponent.constant or exponent.value is None:
-        raise Inexact("a power of integers that is no constant", "cast the base to pl.Float64")
-    power: Any = exponent.value
-    if not 0 <= power <= 64:
-        raise Inexact("a negative power of integers", "cast the base to pl.Float64")
-    wrap = wrapping(dtype)
-    return lift(lambda x: wrap(x**power), base.run)
+    """Return a power of integers, which wraps; Polars refuses exponents below 0."""
+    wrap, (low, high) = wrapping(dtype), limits(dtype)
+    size = high - low + 1
+
+    if not exponent.dtype.is_integer():
+        raise Inexact(f"a power of {base.dtype} by {exponent.dtype}", "cast to pl.Float64 first")
+    run_base, run_exponent = base.run, exponent.run
+
+    def run(row: Sequence[Any]) -> int | None:
+        x, y = run_base(row), run_exponent(row)
+        if y is not None and not 0 <= y < _EXPONENTS:
+            raise Defer
+        return None if x is None or y is None else wrap(pow(x, y, size))
+
+    return run
 
 
 FUNCTIONS: dict[str, Callable[[Call], Run]] = {

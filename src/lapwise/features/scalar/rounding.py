@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from lapwise.features.scalar.arithmetic import compute, quotient
+from lapwise.features.scalar.arithmetic import compute
 from lapwise.features.scalar.comparison import comparing
 from lapwise.features.scalar.kinds import single, wrapping
 from lapwise.features.scalar.node import Call, Inexact, Node, Run, lift
@@ -38,7 +38,10 @@ def _rounded(to_whole: Callable[[float], int]) -> Callable[[Call], Run]:
         is_single = isinstance(node.dtype, pl.Float32)
 
         def scaled(x: float) -> float:
-            made = quotient(whole(x * scale), scale)
+            large = x * scale
+            if math.isinf(large):
+                return x
+            made = whole(large) / scale
             return single(made) if is_single else made
 
         return lift(scaled, node.run)
@@ -51,7 +54,7 @@ def _half_away(x: float) -> int:
     return low + (abs(x) - low >= 0.5)
 
 
-_HALVES = {"HalfToEven": round, "HalfAwayFromZero": _half_away}
+_HALVES: dict[str, Callable[[float], int]] = {"HalfToEven": round, "HalfAwayFromZero": _half_away}
 
 
 def _round(call: Call) -> Run:

@@ -12,7 +12,7 @@ from lapwise.features.scalar.calendar import civil, days_from_civil, month_lengt
 from lapwise.features.scalar.cast import cast
 from lapwise.features.scalar.kinds import LEAST, MOST, per_second
 from lapwise.features.scalar.node import Call, Defer, Inexact, Node, Run, lift, lift2
-from lapwise.features.scalar.temporal import FIRST_DAY, LAST_DAY, zone_named
+from lapwise.features.scalar.temporal import FIRST_DAY, LAST_DAY, microseconds, zone_named
 
 __all__ = ["FUNCTIONS", "add_times"]
 
@@ -66,17 +66,19 @@ def _zoned(function: Callable[[int], int], node: Node, *, fixed: bool = False) -
     zone = None if isinstance(dtype, pl.Date) else zone_named(dtype.time_zone)
     if zone is None or fixed:
         return lift(checked, node.run)
-    if per_second(dtype) != 1_000_000:
-        raise Inexact(f"a step of {dtype}", 'dt.cast_time_unit("us")')
+    multiply, divide = microseconds(dtype)
 
     def zoned(x: int) -> int:
-        offset = zone.offset(x)
-        if zone.instants(x + offset) != [x]:
+        instant = x * multiply // divide
+        offset = zone.offset(instant)
+        if zone.instants(instant + offset) != [instant]:
             raise Defer
-        found = zone.instants(checked(x + offset))
+        made = checked(x + offset * divide // multiply)
+        local = made * multiply // divide
+        found = zone.instants(local)
         if len(found) != 1:
             raise Defer
-        return found[0]
+        return made - (local - found[0]) * divide // multiply
 
     return lift(zoned, node.run)
 
@@ -178,7 +180,11 @@ def add_times(operator: str, left: Node, right: Node, dtype: Any) -> Run:
         zone = getattr(left.dtype, "time_zone", None)
         target = pl.Datetime(dtype.time_unit, zone)
         return lift2(minus, _instant(left, target), _instant(right, target))
-    if pair[1] is pl.Duration and pair[0] in (pl.Datetime, pl.Duration) and pair[2] in ("Plus", "Minus"):
+    if (
+        pair[1] is pl.Duration
+        and pair[0] in (pl.Datetime, pl.Duration)
+        and pair[2] in ("Plus", "Minus")
+    ):
         other = pl.Duration(dtype.time_unit)
         return lift2(plus if operator == "Plus" else minus, cast(left, dtype), cast(right, other))
     if pair[0] is pl.Duration and pair[1] is pl.Datetime and operator == "Plus":

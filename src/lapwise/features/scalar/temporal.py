@@ -21,7 +21,16 @@ from lapwise.features.scalar.kinds import LEAST, MOST, per_second
 from lapwise.features.scalar.node import Call, Defer, Inexact, Node, Run, lift
 from lapwise.features.scalar.zone import Zone, zone_of
 
-__all__ = ["FUNCTIONS", "FIRST_DAY", "LAST_DAY", "day_and_time", "local_of", "local_run", "zone_named"]
+__all__ = [
+    "FIRST_DAY",
+    "FUNCTIONS",
+    "LAST_DAY",
+    "day_and_time",
+    "local_of",
+    "local_run",
+    "microseconds",
+    "zone_named",
+]
 
 FIRST_DAY, LAST_DAY = days_from_civil(1, 1, 1), days_from_civil(9999, 12, 31)
 """The years 1 to 9999. What lies outside is left to Polars, whose answers there are its own."""
@@ -39,7 +48,7 @@ def local_of(dtype: Any) -> Callable[[int], int] | None:
     zone = zone_named(dtype.time_zone)
     if zone is None:
         return None
-    scale, factor = _microseconds(dtype)
+    scale, factor = microseconds(dtype)
 
     def local(x: int) -> int:
         return x + zone.offset(x * scale // factor) * factor // scale
@@ -47,8 +56,8 @@ def local_of(dtype: Any) -> Callable[[int], int] | None:
     return local
 
 
-def _microseconds(dtype: Any) -> tuple[int, int]:
-    """Return by what to multiply and then to divide for microseconds."""
+def microseconds(dtype: Any) -> tuple[int, int]:
+    """Return by what an instant is to multiply and then to divide for microseconds."""
     units = per_second(dtype)
     return (1_000_000 // units, 1) if units <= 1_000_000 else (1, units // 1_000_000)
 
@@ -241,16 +250,14 @@ def _replace_zone(call: Call) -> Run:
     if zone is None:
         return run
     fold = {"earliest": 0, "latest": 1, "null": None}.get(ambiguous.value, "raise")
-    scale, factor = _microseconds(node.dtype)
+    scale, factor = microseconds(node.dtype)
 
     def instant(x: int) -> int | None:
         local, rest = divmod(x * scale, factor)
         found = zone.instants(local)
         if len(found) == 1:
             made = found[0]
-        elif not found and missing == "Null":
-            return None
-        elif found and fold is None:
+        elif (not found and missing == "Null") or (found and fold is None):
             return None
         elif len(found) == 2 and isinstance(fold, int):
             made = found[fold]
@@ -275,7 +282,7 @@ def _offset(call: Call, function: Callable[[Zone, int], int]) -> Run:
     zone = zone_named(getattr(node.dtype, "time_zone", None))
     if zone is None or call.dtype != pl.Duration("ms"):
         raise Inexact(f"an offset of {node.dtype}")
-    scale, factor = _microseconds(node.dtype)
+    scale, factor = microseconds(node.dtype)
     return lift(lambda x: function(zone, zone.place(x * scale // factor)) // 1000, node.run)
 
 

@@ -13,6 +13,7 @@ from lapwise.features.scalar.pattern import compiled, is_literal
 
 __all__ = ["FUNCTIONS"]
 
+_WIDEST = 4096
 _SPACES = " \t\n\r\x0b\x0c"
 
 
@@ -122,9 +123,16 @@ def _counted(call: Call) -> tuple[Node, Node]:
     return text, _whole(number)
 
 
+def _width(call: Call) -> tuple[Node, Node]:
+    text, number = _counted(call)
+    if not 0 <= number.value <= _WIDEST:
+        raise Inexact(f"str.{call.name.lower()} to {number.value} characters", "0 to 4096")
+    return text, number
+
+
 def _pad(function: Callable[[str, int, str], str]) -> Callable[[Call], Run]:
     def made(call: Call) -> Run:
-        text, width = _counted(call)
+        text, width = _width(call)
         fill = call.options["fill_char"]
         return lift2(lambda x, n: function(x, n, fill), text, width)
 
@@ -132,11 +140,11 @@ def _pad(function: Callable[[str, int, str], str]) -> Callable[[Call], Run]:
 
 
 def _zero_fill(call: Call) -> Run:
-    return lift2(_ascii(lambda x, n: x.zfill(n)), *_counted(call))
+    return lift2(_ascii(lambda x, n: x.zfill(n)), *_width(call))
 
 
 def _concat(call: Call) -> Run:
-    delimiter = call.options["delimiter"]
+    delimiter: str = call.options["delimiter"]
     nodes = [cast(node, pl.String()) for node in call.nodes]
     if not call.options["ignore_nulls"]:
         return lift_all(lambda *texts: delimiter.join(texts), nodes)
@@ -149,7 +157,8 @@ def _concat(call: Call) -> Run:
 
 
 def _format(call: Call) -> Run:
-    text, places = call.options["format"], call.options["insertions"]
+    text: str = call.options["format"]
+    places = call.options["insertions"]
     if not text.isascii():
         raise Inexact("pl.format with text that is not ASCII", "pl.concat_str")
     pieces = [text[i:j] for i, j in zip([0, *places], [*places, len(text)], strict=True)]

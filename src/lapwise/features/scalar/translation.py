@@ -23,7 +23,7 @@ from lapwise.features.scalar import (
 )
 from lapwise.features.scalar.cast import cast
 from lapwise.features.scalar.evaluator import Evaluator
-from lapwise.features.scalar.node import Call, Inexact, Node, Run, lift2
+from lapwise.features.scalar.node import Call, Inexact, Node, Run, constantly, lift2
 
 if TYPE_CHECKING:
     from lapwise.features.demand import OnDemand
@@ -73,7 +73,8 @@ def translate(feature: OnDemand, types: Mapping[str, pl.DataType]) -> Evaluator:
             fix="name the function's parameters after input columns or earlier features",
         )
     outputs = [
-        _output(feature, name, expression, inputs) for name, expression in feature.definition.outputs
+        _output(feature, name, expression, inputs)
+        for name, expression in feature.definition.outputs
     ]
     return Evaluator(feature, inputs, outputs)
 
@@ -117,7 +118,10 @@ class _Translator:
         dtype = self._dtype(tree)
         if not isinstance(dtype, _TYPES):
             raise Inexact(f"a value of type {dtype}")
-        if not _reads(tree):
+        if not _has(tree, "Column"):
+            # Such a constant takes a type from where it stands, after it was computed or before.
+            if kind not in ("Literal", "Cast") and _has(tree, "Dyn"):
+                raise Inexact("a constant that is computed", "write its value, or pl.lit(value)")
             return _constant(tree)
         match kind:
             case "BinaryExpr":
@@ -174,9 +178,13 @@ class _Translator:
             members = members.explode(empty_as_null=False)
         same = members.dtype == value.dtype or isinstance(members.dtype, pl.Null)
         if not same and not (members.dtype.is_integer() and value.dtype.is_integer()):
-            raise Inexact(f"is_in of {value.dtype} among {members.dtype}", "a list of the same type")
+            raise Inexact(
+                f"is_in of {value.dtype} among {members.dtype}", "a list of the same type"
+            )
         return missing.is_in(
-            value, members.to_physical().to_list(), nulls_equal=bool((options or {}).get("nulls_equal"))
+            value,
+            members.to_physical().to_list(),
+            nulls_equal=bool((options or {}).get("nulls_equal")),
         )
 
     def _joint(self, *trees: Any) -> pl.DataType:
@@ -203,7 +211,7 @@ def _constant(tree: Any) -> Node:
     if len(series) != 1:
         raise Inexact("a literal of many values")
     value = series.to_physical()[0]
-    return Node(series.dtype, lambda row: value, constant=True)
+    return Node(series.dtype, constantly(value), constant=True)
 
 
 def _series(tree: Any) -> pl.Series:
@@ -214,11 +222,11 @@ def _expression(tree: Any) -> pl.Expr:
     return pl.Expr.deserialize(io.StringIO(json.dumps(tree)), format="json")
 
 
-def _reads(tree: Any) -> bool:
-    """Return whether an expression reads a column."""
+def _has(tree: Any, kind: str) -> bool:
+    """Return whether an expression holds one of a kind."""
     if isinstance(tree, dict):
-        return "Column" in tree or any(_reads(one) for one in tree.values())
-    return isinstance(tree, list) and any(_reads(one) for one in tree)
+        return kind in tree or any(_has(one, kind) for one in tree.values())
+    return isinstance(tree, list) and any(_has(one, kind) for one in tree)
 
 
 def _variant(tree: Any) -> tuple[str, Any]:

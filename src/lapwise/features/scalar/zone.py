@@ -16,6 +16,7 @@ __all__ = ["Zone", "zone_of"]
 _FIRST, _END = -5_364_662_400_000_000, 7_258_118_400_000_000  # the years 1800 to 2199
 _STEP = 6 * 3_600_000_000
 _DAY = 4 * _STEP
+_DAY = 4 * _STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,8 @@ class Zone:
 
     def instants(self, local: int) -> list[int]:
         """Return the instants at which clocks show a local time: none in a gap, two in a fold."""
-        found = []
-        for nearby in sorted(
-            {self.offset(local - 2 * _STEP * 4), self.offset(local + 2 * _STEP * 4)}, reverse=True
-        ):
-            if self.offset(local - nearby) == nearby:
-                found.append(local - nearby)
-        return found
+        nearby = {self.offset(local - _DAY), self.offset(local), self.offset(local + _DAY)}
+        return sorted(local - one for one in nearby if self.offset(local - one) == one)
 
 
 @cache
@@ -56,7 +52,7 @@ def zone_of(name: str) -> Zone:
     """Return a zone, from about 600,000 questions to Polars: some 0.1 s, once for each zone."""
     grid = pl.int_range(_FIRST, _END, _STEP, dtype=pl.Int64, eager=True)
     offsets = _offsets(grid, name)
-    changed = (offsets != offsets.shift(1)).fill_null(value=True)  # noqa: FBT003
+    changed = (offsets != offsets.shift(1)).fill_null(value=True)
     after = grid.filter(changed)
     before = after - _STEP
     old = _offsets(before, name)

@@ -20,6 +20,7 @@ from lapwise.server.observed import (
     takeovers,
 )
 from lapwise.server.references import Bins, make_bins, read_reference
+from lapwise.server.views.features import last_proof
 from lapwise.server.views.loop import version_names
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def drift_page(store: Store, model: str, *, days: int | None, feature: str) -> d
     ] or [(name, performance(shown, name, monthly=False, marks=marks)) for name in known[:2]]
     return {
         "model": model,
+        "proof": last_proof(store, model),
         "spans": SPANS,
         "stretch": stretch,
         "seen": bool(performed or hours),

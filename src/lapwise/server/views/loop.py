@@ -43,8 +43,11 @@ def loop_page(store: Store, loop: str, *, metric: str, by: str) -> dict[str, Any
     chosen = metric if metric in known else next(iter(known), "")
     monthly = by == "month"
     laps = store.laps.list(loop, limit=_LAPS)
+    said = store.features.list(loop)
     return {
         "loop_name": loop,
+        "features": [one for one in said if one.turn == said[0].turn],
+        "proof": next(iter(store.features.proofs(loop, limit=1)), None),
         "last": laps[0] if laps else None,
         "state": _state(store, loop, versions),
         "alarms": alarms[:_ALARMS_SHOWN],
