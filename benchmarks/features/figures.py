@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--examples", type=int, default=1_000_000, help="rows that are described")
     add("--rows", type=int, default=5_000_000, help="events that they see")
     add("--keys", type=int, default=50_000, help="entities of both")
+    add("--entities", type=int, default=100_000, help="entities of the online store")
     add("--repeats", type=int, default=3, help="joins, of which the median is told")
     add("--days", type=int, default=14, help="days of flights to replay")
     add("--project", type=Path, help="verify this demo, replayed already, instead")
@@ -129,7 +130,7 @@ class _Bench:
             self.notes.append(f"  Feast's default engine lost {lost:,} of {examples:,} examples.")
 
     def _online(self) -> Iterator[Row]:
-        found = measure_online(self._folder, self._redis, _tell)
+        found = measure_online(self._folder, self._redis, self._asked.entities, _tell)
         theirs = {}
         if self._peer:
             _tell("looking up, Feast")

@@ -74,9 +74,9 @@ def write_entities(path: Path, entities: int) -> None:
 
 
 def activity(entities: int) -> pl.DataFrame:
-    """Return 35 days of events: one entity in a hundred has 300 rows, the others 8."""
+    """Return 35 days of events: one entity in a hundred has 300 rows, the others 4."""
     random = np.random.default_rng(1)
-    counts = np.where(np.arange(entities) % 100 == 0, 300, 8)
+    counts = np.where(np.arange(entities) % 100 == 0, 300, 4)
     who = random.permutation(np.repeat(np.arange(entities), counts))
     rows = len(who)
     return pl.DataFrame(

@@ -81,14 +81,14 @@ def online_rows(found: Online, theirs: Mapping[str, FeastOnline]) -> Iterator[Ro
         for case in cases:
             if case == "bare":
                 continue
-            same = None if peer is None else (peer.four if case.startswith("four") else peer.one)
+            same = None if peer is None else (peer.four if case.startswith("4") else peer.one)
             where = f"{shown}, {case}"
             ours, bare = found.one[f"{kind} {case}"], found.one[f"{kind} bare"]
             yield from _pair(f"1 entity, {where}", (one_p50, one_p99), ours, bare, same)
         for case in cases:
             if case != "bare":
                 ours, bare = found.hundred[f"{kind} {case}"], found.hundred[f"{kind} bare"]
-                same = peer.hundred if peer and case.startswith("one") else None
+                same = peer.hundred if peer and case.startswith("1") else None
                 yield from _pair(f"100 entities, {shown}, {case}", ("", many), ours, bare, same)
         push = peer.push if peer else None
         yield from _pair(f"push 1 event, {shown}", ("", ""), found.push[kind], None, push)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ def spreads(
 ) -> dict[str, Spread]:
     """Measure cases in alternating rounds, each with every one of the requests once.
 
+    What lives before is kept from the garbage collector, as ``lapwise serve`` does; it runs.
+
     Args:
         cases: what is timed, by name.
         asked: requests, each some entities; no case sees the same one twice but for warming up.
@@ -49,6 +52,8 @@ def spreads(
         for entities in asked[-warm:]:
             call(entities)
     clock = time.perf_counter_ns
+    gc.collect()
+    gc.freeze()
     for turn in range(_ROUNDS):
         mine = asked[turn::_ROUNDS]
         for name, call in cases.items():
@@ -57,4 +62,5 @@ def spreads(
                 begun = clock()
                 call(entities)
                 note((clock() - begun) / 1e3)
+    gc.unfreeze()
     return {name: spread_of(spent) for name, spent in taken.items()}

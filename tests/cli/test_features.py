@@ -90,7 +90,8 @@ def test_a_changed_view_stands_beside_what_it_was(online: World, call: Call) -> 
     text = said(call("features", "show", "customer", cwd=online.root))
     assert "mean of value within 30d" in text
     assert "no model was trained on this version yet" in text
-    assert "versions" in text
+    assert "differs in" in text
+    assert "customer_value: mean of value within 60d" in text
     found = decoded(call("features", "show", "customer", "--json", cwd=online.root))
     (former,) = found["versions"]
     assert former["loops"] == []

@@ -162,7 +162,13 @@ def test_a_planted_shift_is_found_and_named(lived: World, call: Call) -> None:
     assert done.code == 1
     found = json.loads(done.out)
     assert found["equal"] < found["rows"]
-    assert {one["entity"]["customer"] for one in found["differences"]} == {customer}
+    assert {one["entity"]["customer"] for one in found["differences"]} == {repr(customer)}
+    assert {one["feature"] for one in found["by_feature"] if one["rows"]} <= set(
+        lived.loop().views[0].names
+    )
+    (view, _) = decoded(call("features", "list", "--json", cwd=lived.root))
+    assert view["proof"]["differ"] == sum(one["rows"] for one in found["by_feature"])
+    assert "differ" in check_width(call("features", "list", cwd=lived.root))
 
 
 def test_damage_in_the_log_is_said_and_is_a_failure(lived: World, call: Call) -> None:

@@ -258,3 +258,20 @@ def histories(draw: st.DrawFn, size: int = 24) -> list[Row]:
     if draw(st.booleans()):  # many keys: rows pile up, tiles are folded
         rows = [row | {"key": place} for place, row in enumerate(rows)]
     return rows
+
+
+BUSY: st.SearchStrategy[Row] = st.tuples(
+    st.integers(0, 400),
+    st.integers(0, 150),
+    st.sampled_from([0, 0, 0, 1, 1, 2, 9, 40]),
+    st.sampled_from([0, 0, 0, 0, 0, 0, 1, 3]),
+    st.integers(0, 1333).map(lambda seed: seed * 3 + 1),
+).map(row_of)
+"""A row of one entity as a rule, known soon as a rule, with a key of its own as a rule."""
+
+
+@st.composite
+def busy_histories(draw: st.DrawFn, size: int = 90) -> list[Row]:
+    """Draw a long history of an entity with many rows: tiles are folded, and unfolded again."""
+    rows = draw(st.lists(BUSY, min_size=size // 2, max_size=size))
+    return [row | {"line": "x"} for row in rows]

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from typing import Any
 
+import numpy as np
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from lapwise.features import model as lw
 from lapwise.features.axis import Timeline, sort_pairs
 from lapwise.features.grain import last_sight, start_of
+from lapwise.features.join import point_in_time
+from lapwise.features.model import FeatureView
+from tests.features.test_join import MOMENT as SOON
+from tests.features.test_join import TABLE, examples_of, table_of
 
 LEAST, MOST = -(2**63), 2**63 - 1
 MOMENT = st.one_of(
@@ -20,6 +29,8 @@ NEAR = st.integers(-9, 9)
 PAIRS = st.one_of(
     st.lists(st.tuples(st.integers(0, 4), NEAR), max_size=12),
     st.lists(st.tuples(st.integers(0, 4), MOMENT), max_size=12),
+    st.lists(st.tuples(st.integers(0, 4), st.integers(LEAST, LEAST + 2)), max_size=6),
+    st.lists(st.tuples(st.integers(0, 4), st.integers(MOST - 2, MOST)), max_size=6),
     st.lists(st.tuples(st.integers(0, 2**30), st.integers(-(2**45), 2**45)), max_size=12),
 )
 
@@ -72,3 +83,31 @@ def test_a_row_is_in_a_window_until_its_last_sight(
     """The two say the same thing."""
     shown = start_of(np.array([time]), within, grain)[0] <= event
     assert shown == (time <= last_sight(np.array([event]), within, grain)[0])
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.sampled_from([-3, 0, 1, 7, None]), SOON), min_size=1, max_size=8),
+    st.lists(st.tuples(st.sampled_from([-9, -3, 0, 1, 2, 7, 127, None]), SOON), max_size=16),
+    st.sampled_from([pl.Int8, pl.Int64]),
+)
+def test_whole_numbers_name_entities_as_anything_does(
+    asked: list[tuple[int | None, int]], rows: list[tuple[int | None, int]], dtype: Any
+) -> None:
+    """Numbers that lie close together are looked up, others joined; the result is the same."""
+    view = FeatureView(
+        "v", TABLE, "i", {"n": lw.count(within="20us"), "x": lw.last("s", within="9us")}
+    )
+    table = table_of(
+        [{"key": k, "event": at, "known": at, "s": str(k)} for k, (_, at) in enumerate(rows)]
+    )
+    table = table.with_columns(i=pl.Series([who for who, _ in rows], dtype=dtype))
+    frame = examples_of([{"who": None, "at": at} for _, at in asked])
+    frame = frame.with_columns(i=pl.Series([who for who, _ in asked], dtype=dtype))
+    tables = {"history": table.lazy()}
+    found = point_in_time(frame, [view], time="at", tables=tables)
+    as_text = {"history": table.with_columns(pl.col("i").cast(pl.String)).lazy()}
+    wanted = point_in_time(
+        frame.with_columns(pl.col("i").cast(pl.String)), [view], time="at", tables=as_text
+    )
+    assert_frame_equal(found.drop("i"), wanted.drop("i"), check_exact=True)

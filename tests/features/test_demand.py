@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from lapwise.core.digest import encode_canonical
 from lapwise.core.errors import DeclarationError, FeatureError
-from lapwise.features.demand import OnDemand, OnDemandDefinition, on_demand, prove_elementwise
+from lapwise.features.demand import OnDemand, OnDemandDefinition, on_demand
+from lapwise.features.proof import prove_elementwise
 
 
 def calendar(scheduled_departure: pl.Expr) -> dict[str, pl.Expr]:
@@ -98,10 +98,84 @@ def test_names_the_missing_input_and_the_wrong_type() -> None:
         features.compute(pl.DataFrame({"scheduled_departure": ["x"]}))
 
 
-def test_the_probe_finds_what_the_list_let_through() -> None:
-    """A feature whose value depends on its neighbours fails the proof, bit by bit."""
-    text = pl.col("x").mean().alias("y").meta.serialize(format="json")
-    definition = OnDemandDefinition(name="sly", inputs=("x",), outputs=(("y", text),))
-    sly = OnDemand("sly", ("x",), ("y",), encode_canonical(definition).decode())
-    with pytest.raises(FeatureError, match="depends on other rows"):
-        prove_elementwise(sly, pl.DataFrame({"x": [1.0, 2.0]}))
+def test_one_row_is_divided_as_many_are() -> None:
+    """Polars multiplies many rows by the reciprocal, and divides a single one."""
+
+    @on_demand
+    def hours(minutes: pl.Expr, by: pl.Expr) -> dict[str, pl.Expr]:
+        return {"hours": minutes / 60.0, "third": minutes / by}
+
+    rows = pl.DataFrame({"minutes": [0.1 * n for n in range(300)], "by": [3.0] * 300})
+    many = hours.compute(rows)
+    assert [hours.compute(rows[place]).row(0) for place in range(300)] == many.rows()
+    raw = [rows[place].select(pl.col("minutes") / 60.0).item() for place in range(300)]
+    assert raw != many["hours"].to_list()  # else there would be nothing to mend
+    prove_elementwise(hours, rows[:20])
+
+
+def test_a_column_made_of_a_literal_is_a_column() -> None:
+    """Polars keeps such a column as one value, and would multiply by its reciprocal."""
+
+    @on_demand
+    def third(x: pl.Expr, by: pl.Expr) -> dict[str, pl.Expr]:
+        return {"third": x / by}
+
+    rows = pl.DataFrame({"x": [0.1 * n for n in range(300)]})
+    made = third.compute(rows.with_columns(by=pl.lit(3.0)))
+    assert made["third"].to_list() == [x / 3.0 for x in rows["x"]]
+
+
+def test_chunks_change_nothing() -> None:
+    """Rows that came one by one give what they give in one piece."""
+
+    @on_demand
+    def mixed(x: pl.Expr, y: pl.Expr) -> dict[str, pl.Expr]:
+        return {"a": x / 7.0, "b": x / y, "c": x % 0.3, "d": pl.when(x > y).then(x).otherwise(y)}
+
+    rows = pl.DataFrame({"x": [0.1 * n for n in range(60)], "y": [1.5 + n for n in range(60)]})
+    pieces = pl.concat([rows[place] for place in range(60)], rechunk=False)
+    assert pieces["x"].n_chunks() > 1
+    assert_frame_equal(mixed.compute(pieces), mixed.compute(rows))
+
+
+def test_a_panic_of_polars_is_an_error_of_the_feature() -> None:
+    """An instant that no calendar has must not take a server down."""
+
+    @on_demand
+    def month(at: pl.Expr) -> dict[str, pl.Expr]:
+        return {"month": at.dt.month_start()}
+
+    far = pl.DataFrame({"at": pl.Series([2**63 - 1], dtype=pl.Int64).cast(pl.Datetime("us"))})
+    with pytest.raises(FeatureError, match="cannot be computed"):
+        month.compute(far)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[" * 100_000,
+        '{"BinaryExpr":{}}',
+        '{"Cast":[]}',
+        '{"Function":{"input":3}}',
+        "7",
+        "null",
+    ],
+)
+def test_a_definition_that_cannot_be_read_is_refused(text: str) -> None:
+    """Whatever a store holds gives one kind of error."""
+    with pytest.raises(DeclarationError):
+        OnDemand.of(OnDemandDefinition(name="bad", inputs=("x",), outputs=(("y", text),)))
+
+
+@pytest.mark.parametrize("size", [150, 5000])
+def test_an_expression_that_is_too_deep_is_refused_when_it_is_declared(size: int) -> None:
+    """Polars can write it, but not read it again."""
+
+    def deep(x: pl.Expr) -> dict[str, pl.Expr]:
+        for _ in range(size):
+            x = x + 1
+        return {"deep": x}
+
+    with pytest.raises(DeclarationError, match=r"cannot be read(?s:.)*may read another"):
+        on_demand(deep)

@@ -59,6 +59,19 @@ REFUSED: dict[str, tuple[pl.Expr, str]] = {
     "python": (X.map_elements(repr, return_dtype=pl.String), "map_elements"),
     "python batch": (X.map_batches(lambda s: s), "map_batches"),
     "sample": (X.sample(1), "Random"),
+    "cube root": (X.cbrt(), "Cbrt"),
+    "hyperbolic": (X.arctanh(), "ArcTanh"),
+    "figures": (X.round_sig_figs(2), "RoundSF"),
+    "not a number": (X.fill_null(float("nan")), "NaN"),
+    "step of a column": (X.dt.truncate(Y), "Truncate by a column"),
+    "slice by a column": (X.str.slice(Y, 2), "Slice by a column"),
+    "pattern of a column": (X.str.contains(Y), "Contains of a pattern"),
+    "pattern": (X.str.contains(r"(a+)+$"), "regular expression"),
+    "replace": (X.str.replace(r"a.", "b"), "Replace with a regular expression"),
+    "group": (X.str.replace("a", "$0$0"), "Replace with a regular expression"),
+    "replace by a column": (X.str.replace("a", Y), "Replace by a column"),
+    "strftime": (X.dt.strftime("%Y"), "ToString"),
+    "parse": (X.str.to_datetime("%Y"), "Strptime"),
 }
 
 

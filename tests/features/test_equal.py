@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,17 +15,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lapwise.core.declaration import Table
-from lapwise.core.errors import FeatureError
-from lapwise.core.model import Column
-from lapwise.features import model as lw
 from lapwise.features import tile
-from lapwise.features.join import point_in_time
 from lapwise.features.lookup import OnlineLookup
 from lapwise.features.model import FeatureView
 from lapwise.features.online import OnlineStore
-from tests.features.histories import CLOCKS, WORLDS, World, histories, make_world
-from tests.features.reference import Row, features_of, micros
+from tests.features.histories import (
+    CLOCKS,
+    WORLDS,
+    World,
+    busy_histories,
+    histories,
+    make_world,
+)
+from tests.features.reference import Row, features_of
 from tests.redis_server import redis_server
 
 RANDOMS = st.randoms(use_true_random=False)
@@ -80,7 +79,12 @@ def moments(world: World, rows: Sequence[Row], random: Random) -> list[int]:
 
 
 def check_any_time(
-    world: World, rows: list[Row], random: Random, fold: int, location: str | None = None
+    world: World,
+    rows: list[Row],
+    random: Random,
+    fold: int,
+    location: str | None = None,
+    keeps: tuple[int, ...] = (3, 12, 1000),
 ) -> None:
     """Push rows about as they become known, and ask between any two pushes.
 
@@ -89,7 +93,7 @@ def check_any_time(
     ordered = sorted(rows, key=lambda row: (row["known"] or 0) + random.choice([0, 0, 0, 9]))
     until = random.choice([0, random.randint(0, 60)])
     early = [row for row in rows if row["known"] is not None and row["known"] < until]
-    with opened(location, world.clock.length(random.choice([3, 12, 1000])), fold) as store:
+    with opened(location, world.clock.length(random.choice(keeps)), fold) as store:
         store.materialize(world.views, world.lazy(rows), at=world.clock.at(until))
         there = early
         rest = [row for row in ordered if row not in early]
@@ -120,11 +124,30 @@ def check_now(world: World, store: OnlineStore, there: list[Row], random: Random
         require_equal(online(world, store, at), world.frame(there, at), (at, world.clock))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(WORLDS, histories(), RANDOMS, FOLDS)
 def test_equal_at_any_time(world: World, rows: list[Row], random: Random, fold: int) -> None:
     """Every aggregate, type, zone, unit and grain, between any two pushes."""
     check_any_time(world, rows, random, fold)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(WORLDS, busy_histories(), RANDOMS, FOLDS)
+def test_equal_though_tiles_are_folded(
+    world: World, rows: list[Row], random: Random, fold: int
+) -> None:
+    """One entity with many rows, of which few can be asked for one by one."""
+    check_any_time(world, rows, random, fold, keeps=(2, 6))
+
+
+@pytest.mark.prove
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(WORLDS, busy_histories(), RANDOMS, FOLDS)
+def test_equal_though_tiles_are_folded_in_hundreds_of_histories(
+    world: World, rows: list[Row], random: Random, fold: int
+) -> None:
+    """The same, for longer."""
+    check_any_time(world, rows, random, fold, keeps=(2, 6))
 
 
 @pytest.mark.prove
@@ -143,7 +166,7 @@ def redis() -> Iterator[str]:
         yield url
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=WORLDS, rows=histories(), random=RANDOMS, fold=FOLDS)
 def test_equal_at_any_time_on_redis(
     redis: str, world: World, rows: list[Row], random: Random, fold: int
@@ -195,7 +218,7 @@ def check_any_order(
                 require_equal(online(world, store, at), wanted[at], (fresh, at, world.clock))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(WORLDS, histories(), RANDOMS, FOLDS)
 def test_any_order_of_arrival_equals_a_rebuild(
     world: World, rows: list[Row], random: Random, fold: int
@@ -222,7 +245,7 @@ PLAIN = ("f", "i", "b", "s")
 def check_reference(grain: int, rows: list[Row], random: Random, fold: int) -> None:
     """Lay the online store beside the slow words of the documentation."""
     world = make_world(CLOCKS[0], grain=grain, pair=False, text=pl.String, kinds=3)
-    plain = [row | {"f": row["f"] and row["f"] + 0.0} for row in rows]
+    plain = [row | {"f": None if row["f"] is None else row["f"] + 0.0} for row in rows]
     views = [only_plain(view) for view in world.views]
     with opened(None, "1d", fold) as store:
         store.materialize(views, world.lazy([]), at=0)

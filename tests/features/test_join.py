@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
-from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -20,7 +19,6 @@ from lapwise.core.errors import DataError, FeatureError
 from lapwise.features import model as lw
 from lapwise.features.join import point_in_time
 from lapwise.features.model import Aggregate, FeatureView, Latest
-from lapwise.features.seen import Seen
 from tests.features.reference import EPOCH, Row, features_of
 
 KINDS = {
@@ -175,7 +173,7 @@ def differing(found: Row, wanted: Row) -> dict[str, tuple[str, str]]:
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-@settings(max_examples=250)
+@settings(max_examples=200)
 @given(
     st.lists(EXAMPLE, max_size=8),
     HISTORY,
@@ -232,7 +230,7 @@ def check_against_reference(examples: list[Row], rows: list[Row], view: FeatureV
     assert [differing(a, b) for a, b in zip(found, wanted, strict=True)] == [{}] * len(examples)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.lists(EXAMPLE, min_size=1, max_size=8), HISTORY, st.randoms())
 def test_the_order_of_rows_and_the_memory_change_no_bit(
     examples: list[Row], rows: list[Row], random: Random
@@ -247,48 +245,6 @@ def test_the_order_of_rows_and_the_memory_change_no_bit(
             memory = max(bytes_each * len(rows) // partitions, 1)
             parted = joined(examples, table_of(mixed), known=True, memory=memory)
             assert_frame_equal(parted, whole, check_exact=True)
-
-
-@settings(max_examples=60)
-@given(st.lists(EXAMPLE, min_size=1, max_size=8), st.one_of(RUN, PROMPT), VIEWS, st.booleans())
-def test_the_path_taken_changes_no_bit(
-    examples: list[Row], rows: list[Row], view: FeatureView, ascending: bool
-) -> None:
-    """Where examples see runs of rows, the way for any pattern says the same."""
-    table = table_of(rows)
-    if ascending:
-        table = table.sort("event", maintain_order=True)
-    fast = joined(examples, table, view, known=True)
-    with patch.object(Seen, "contiguous", False):
-        assert_frame_equal(joined(examples, table, view, known=True), fast, check_exact=True)
-
-
-@settings(max_examples=40)
-@given(
-    st.lists(st.tuples(st.sampled_from([-3, 0, 1, 7, None]), MOMENT), min_size=1, max_size=8),
-    st.lists(st.tuples(st.sampled_from([-9, -3, 0, 1, 2, 7, 127, None]), MOMENT), max_size=16),
-    st.sampled_from([pl.Int8, pl.Int64]),
-)
-def test_whole_numbers_name_entities_as_anything_does(
-    asked: list[tuple[int | None, int]], rows: list[tuple[int | None, int]], dtype: Any
-) -> None:
-    """Numbers that lie close together are looked up, others joined; the result is the same."""
-    view = FeatureView(
-        "v", TABLE, "i", {"n": lw.count(within="20us"), "x": lw.last("s", within="9us")}
-    )
-    table = table_of(
-        [{"key": k, "event": at, "known": at, "s": str(k)} for k, (_, at) in enumerate(rows)]
-    )
-    table = table.with_columns(i=pl.Series([who for who, _ in rows], dtype=dtype))
-    frame = examples_of([{"who": None, "at": at} for _, at in asked])
-    frame = frame.with_columns(i=pl.Series([who for who, _ in asked], dtype=dtype))
-    tables = {"history": table.lazy()}
-    found = point_in_time(frame, [view], time="at", tables=tables)
-    as_text = {"history": table.with_columns(pl.col("i").cast(pl.String)).lazy()}
-    wanted = point_in_time(
-        frame.with_columns(pl.col("i").cast(pl.String)), [view], time="at", tables=as_text
-    )
-    assert_frame_equal(found.drop("i"), wanted.drop("i"), check_exact=True)
 
 
 @settings(max_examples=25)
@@ -336,26 +292,13 @@ def test_a_correction_replaces_the_row_and_may_retract_it() -> None:
     history = [first, first | {"known": 5, "i": 20}, first | {"known": 9, "who": "b"}]
     history.append(first | {"known": 13, "event": None})
     view = FeatureView("v", TABLE, "who", {"sum": lw.sum("i", within="1s")})
-    asked = [{"who": who, "at": at} for at in (1, 2, 5, 6, 9, 10, 13, 14) for who in "ab"]
-    found = joined(asked, table_of(history), view)["sum"].to_list()
-    assert found == [
-        None,
-        None,
-        10,
-        None,
-        10,
-        None,
-        20,
-        None,
-        20,
-        None,
-        None,
-        10,
-        None,
-        10,
-        None,
-        None,
-    ]
+    times = (1, 2, 5, 6, 9, 10, 13, 14)
+    for who, sums in (
+        ("a", [None, 10, 10, 20, 20, None, None, None]),
+        ("b", [None, None, None, None, None, 10, 10, None]),
+    ):
+        asked = [{"who": who, "at": at} for at in times]
+        assert joined(asked, table_of(history), view)["sum"].to_list() == sums
 
 
 def test_rows_stay_in_order_and_an_empty_table_gives_empty_windows() -> None:
@@ -381,53 +324,6 @@ def test_times_of_any_unit_and_zone_are_instants(unit: Any) -> None:
     view = FeatureView("v", TABLE, "who", {"n": lw.count(within="1h")})
     asked = [{"who": "a", "at": 1000}, {"who": "a", "at": 1001}]
     assert joined(asked, moved, view)["n"].to_list() == [0, 1]
-
-
-def test_types_come_out_as_documented() -> None:
-    """Counts and sums of whole numbers are Int64, first to max keep their type, the rest floats."""
-    found = joined([{"who": "a", "at": 9}], table_of([]))
-    types = {name.removesuffix("_5us"): dtype for name, dtype in found.schema.items()}
-    assert types["view_count"] == types["view_sum_i"] == types["view_sum_b"] == pl.Int64
-    assert types["view_last_s"] == pl.String
-    assert types["view_max_b"] == pl.Boolean
-    floats = ("mean_i", "std_i", "sum_f", "mean_f", "std_f", "rate_b", "coarse", "max_f")
-    assert {types[f"view_{name}"] for name in floats} == {pl.Float64}
-
-
-@pytest.mark.parametrize(
-    "dtype",
-    [pl.UInt64, pl.Int8, pl.Float32, pl.Date, pl.Time, pl.Duration("us"), pl.Datetime("ms")],
-    ids=str,
-)
-def test_extremes_and_ends_of_other_types(dtype: Any) -> None:
-    """First, last, min and max work on every number and time, its extreme values included."""
-    values = pl.Series([3, 1, 2], dtype=pl.Int64).cast(dtype)
-    if dtype == pl.UInt64:
-        values = pl.Series([2**64 - 1, 0, 2**63], dtype=dtype)
-    rows = table_of([{"key": k, "event": k, "known": k, "who": "a"} for k in range(3)])
-    kinds = {kind: getattr(lw, kind)("x", within="1s") for kind in ("first", "last", "min", "max")}
-    found = joined(
-        [{"who": "a", "at": 9}], rows.with_columns(x=values), FeatureView("v", TABLE, "who", kinds)
-    )
-    wanted = [values[0], values[2], values.min(), values.max()]
-    assert list(found.row(0)[2:]) == wanted
-    assert {found.schema[kind] for kind in kinds} == {values.dtype}
-
-
-@pytest.mark.parametrize("dtype", [pl.Float32, pl.Float64])
-@pytest.mark.parametrize("late", [0, 4])
-def test_minus_zero_leaves_as_zero(dtype: Any, late: int) -> None:
-    """And NaN and null are passed over, whichever way the rows come to be known."""
-    kinds = ("last", "first", "min", "max", "sum", "mean", "distinct")
-    view = FeatureView(
-        "v", TABLE, "who", {kind: getattr(lw, kind)("x", within="1s") for kind in kinds}
-    )
-    values = pl.Series([None, -0.0, float("nan"), -0.0, None], dtype=dtype)
-    rows = [
-        {"key": k, "event": k, "known": k + (late if k == 0 else 0), "who": "a"} for k in range(5)
-    ]
-    found = joined([{"who": "a", "at": 9}], table_of(rows).with_columns(x=values), view)
-    assert repr(found.row(0)[2:]) == "(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1)"
 
 
 def without(column: str) -> pl.DataFrame:
@@ -472,7 +368,7 @@ def test_bad_examples_are_refused() -> None:
         (asked, [view], "when", tables, "no time column: 'when'"),
         (asked.with_columns(at=None).cast({"at": pl.Date}), [view], "at", tables, "is null in 1"),
         (asked, [view], "at", {}, "a table that was not given: 'history'"),
-        (asked.drop("who"), [view], "at", tables, "the examples has no column: 'who'"),
+        (asked.drop("who"), [view], "at", tables, "the examples have no column: 'who'"),
         (asked.rename({"who": "n"}), [view], "at", tables, "taken by a column of the examples"),
         (asked, [view, view], "at", tables, "taken by view 'v'"),
     ]
@@ -492,13 +388,3 @@ def test_a_corrupt_file_is_a_data_error(tmp_path: Path) -> None:
             time="at",
             tables={"history": pl.scan_parquet(tmp_path / "x.parquet")},
         )
-
-
-def test_a_value_that_no_example_sees_is_no_error() -> None:
-    """An infinity known after every example changes nothing, nor one outside every window."""
-    row = {"key": 1, "event": 10, "known": 10, "who": "a", "f": 1.0}
-    unseen = [row | {"key": 2, "event": 1, "known": 1, "f": float("inf")}]
-    unseen.append(row | {"key": 3, "event": 30, "known": 30, "f": float("inf")})
-    view = FeatureView("v", TABLE, "who", {"sum": lw.sum("f", within="5us")})
-    asked = [{"who": "a", "at": 12}, {"who": "b", "at": 31}]
-    assert joined(asked, table_of([row, *unseen]), view)["sum"].to_list() == [1.0, None]

@@ -62,7 +62,8 @@ def test_a_planted_shift_names_the_key_and_the_feature(store: OnlineStore) -> No
     assert (difference.feature, difference.row) == ("day_n", 1)
     assert difference.entity == {"day": NOW.date(), "who": "b"}
     assert (difference.logged, difference.offline, difference.at) == (5, 6, MICROS)
-    assert "1 row missing" in difference.cause
+    assert difference.kind == "missing"
+    assert "was not online" in difference.cause
     assert "day_n of day" in str(difference)
 
 
@@ -80,7 +81,8 @@ def test_a_store_that_lags_is_told_apart(tmp_path: Path) -> None:
         store.materialize([PERSON, DAY], TABLES, at=MICROS - 3_600_000_000)
         parity = compared(served(store))
     assert parity.equal == 4
-    assert all("right without the latest row" in one.cause for one in parity.differences)
+    assert {one.kind for one in parity.differences} == {"missing"}
+    assert all("row id=1, known" in one.cause for one in parity.differences)
 
 
 def test_bits_are_compared(store: OnlineStore) -> None:

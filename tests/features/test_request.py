@@ -2,6 +2,7 @@
 
 import polars as pl
 import pytest
+from polars._typing import TimeUnit
 
 from lapwise.core.errors import FeatureError
 from lapwise.core.model import Column
@@ -32,6 +33,23 @@ def test_categories_are_text_and_lists_are_refused() -> None:
     for text in ("List(Int64)", "Nonsense", "DataFrame", "Struct"):
         with pytest.raises(FeatureError, match="cannot carry"):
             type_of(Column(name="x", dtype=text))
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [("\ud800", pl.String()), (10**400, pl.Float64()), (10**400, pl.Date()), ({}, pl.Int8())],
+)
+def test_what_no_column_holds_is_a_wrong_type(value: object, dtype: pl.DataType) -> None:
+    with pytest.raises(FeatureError, match="column 'x' has a value of a wrong type"):
+        input_series("x", [value], dtype)
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_durations_come_and_leave_as_microseconds(unit: TimeUnit) -> None:
+    given = [0, 90_061_000_000, -1_000, None]
+    series = input_series("x", given, pl.Duration(unit))
+    assert series.dtype == pl.Duration(unit)
+    assert in_microseconds(series).to_list() == given
 
 
 @pytest.mark.parametrize(

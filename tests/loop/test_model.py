@@ -44,6 +44,29 @@ def test_unknown_metric() -> None:
         declared(metrics=["roc_auc", "accuracy_score"])
 
 
+@lw.on_demand
+def often(n: pl.Expr, amount: pl.Expr) -> dict[str, pl.Expr]:
+    """Read a feature of a view and an input."""
+    return {"often": n * amount}
+
+
+@lw.on_demand
+def big(often: pl.Expr) -> dict[str, pl.Expr]:
+    """Read an on-demand feature."""
+    return {"big": often > 100}
+
+
+def test_features_made_of_features() -> None:
+    """Requests carry inputs only; what is read must be declared before."""
+    assert declared(features=[view, often, big]).feature_names == ("n", "often", "big")
+    with pytest.raises(DeclarationError, match="'big' reads 'often' before 'often' is declared"):
+        declared(features=[view, big, often])
+    with pytest.raises(DeclarationError, match=r"what no request carries: \['n'\]"):
+        declared(features=["amount", often])
+    with pytest.raises(DeclarationError, match="no feature: 7"):
+        declared(features=[7])
+
+
 def test_baseline_without_inputs() -> None:
     """A comparison with a baseline that would have no input is refused when the page is read."""
     asked = [gates.Better("roc_auc", than="baseline")]

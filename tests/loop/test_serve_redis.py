@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+from redis import Redis
 
 from lapwise.loop.acting import decide_version
 from lapwise.loop.online import look_up, materialize_online
@@ -82,6 +83,15 @@ def test_a_product_lives_on_redis_and_outlives_its_absence(
         redis.start()
         status, after, _ = asked(url)
         assert status == 200
+        assert outputs(after)["score"] == outputs(before)["score"]
+
+        with Redis(port=redis.port, password=PASSWORD) as client:
+            client.flushall()
+        status, answer, _ = asked(url)
+        assert (status, "never materialised" in answer["error"]) == (400, True)
+        with world.workshop() as opened:
+            materialize_online(opened, world.loop())
+        status, after, _ = asked(url)
         assert outputs(after)["score"] == outputs(before)["score"]
     finally:
         server.stop()

@@ -24,7 +24,13 @@ def test_the_application_is_made_without_what_computes_or_opens_a_store() -> Non
 
 def test_no_page_loads_what_computes(site: str, client: httpx.Client) -> None:
     """Seen from outside: the process maps none of their libraries."""
-    for path in ("/", "/models/flight-delay/drift", "/models/flight-delay/rollouts/2"):
+    for path in (
+        "/",
+        "/models/flight-delay/drift",
+        "/models/flight-delay/rollouts/2",
+        "/features",
+        "/features/plane",
+    ):
         assert client.get(path).status_code == 200
     port = int(site.rpartition(":")[2])
     server = next(

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from lapwise.core.deployment import Deployment
-from lapwise.core.errors import FeatureError, ModelError
+from lapwise.core.errors import FeatureError, ModelError, StoreError
 from lapwise.core.model import Column, ModelVersion
 from lapwise.serving import ServedVersion, VersionFiles, publish, read_version
 from tests.serving.versions import make_version
@@ -36,12 +36,21 @@ class Toy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lookup:
-    """Hour of the day from the schedule, and what is carried as it is."""
+    """Hour of the day from the schedule, and what is carried as it is.
+
+    Args:
+        away: while this file is there, the online store is away.
+    """
+
+    def __init__(self, away: Path) -> None:
+        self._away = away
 
     def look_up(
         self, inputs: Mapping[str, Sequence[Any]], *, at: int
     ) -> Mapping[str, Sequence[Any]]:
         """Return the signature's columns; a flight known after ``at`` has no hour."""
+        if self._away.exists():
+            raise StoreError("the online store is away")
         missing = [column.name for column in CARRIED if column.name not in inputs]
         if missing:
             raise FeatureError(f"the request lacks {missing[0]}")
@@ -128,7 +137,7 @@ class Opener:
         return ServedVersion(
             version=one.version,
             scorer=served.scorer,
-            lookup=Lookup(),
+            lookup=Lookup(self.folder / f"away.{version}"),
             inputs=CARRIED,
             row="flight_id",
             unit="tailnum",

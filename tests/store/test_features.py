@@ -55,7 +55,8 @@ def test_users_are_the_versions_that_were_trained_on_it(store: Store) -> None:
         version = msgspec.structs.replace(
             making.version(content=str(number)), lineage=lineage, created=number
         )
-        kept = store.models.add(version, making.act())
+        store.models.add(version, making.act())
+    kept = store.models.get("flight-delay")
     store.models.move([making.move(kept, "none", "staging")], making.act("move"))
     newest, oldest = store.features.users(view.digest)
     assert (newest.number, newest.stage, newest.run) == (3, "staging", "run2")

@@ -195,5 +195,5 @@ class Verification(Record, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        """Whether every vector was equal and nothing of the log is damaged."""
-        return self.equal == self.rows and not self.damaged
+        """Whether some vectors were compared, all were equal, and nothing of the log is damaged."""
+        return 0 < self.rows == self.equal and not self.damaged

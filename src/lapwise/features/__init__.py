@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lapwise.features.definition import definition_digest, keep_definition, load_definition
-    from lapwise.features.demand import OnDemand, on_demand, prove_elementwise
+    from lapwise.features.demand import OnDemand, on_demand
     from lapwise.features.frame import build_frame, compute, feature_names, read_frame
     from lapwise.features.join import point_in_time
     from lapwise.features.lookup import OnlineLookup
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from lapwise.features.online import Materialized, OnlineStore, Pushed
     from lapwise.features.parity import Difference, Parity, compare
+    from lapwise.features.proof import prove_elementwise
     from lapwise.features.sink import sink_point_in_time
     from lapwise.features.state import ViewStats
 
@@ -94,7 +95,7 @@ _ELSEWHERE = {
     "load_definition": "definition",
     "on_demand": "demand",
     "point_in_time": "join",
-    "prove_elementwise": "demand",
+    "prove_elementwise": "proof",
     "read_frame": "frame",
     "sink_point_in_time": "sink",
 }

@@ -53,7 +53,7 @@ def _ascends(key: pl.Series) -> bool:
 
 
 def hash_of(columns: list[str]) -> pl.Expr:
-    """Return a hash of columns, equal for equal values within a process."""
+    """Return a hash of columns, equal for equal values in every process with this release of Polars."""
     combined = pl.col(columns[0]).hash()
     for place, name in enumerate(columns[1:], start=1):
         combined = combined ^ pl.col(name).hash(seed=place)

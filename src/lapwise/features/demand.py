@@ -14,12 +14,12 @@ import msgspec
 from lapwise.core.digest import Digest, digest_bytes, encode_canonical
 from lapwise.core.errors import DeclarationError, FeatureError
 from lapwise.core.model import Record
-from lapwise.features.elementwise import check_elementwise, columns_of, serialize
+from lapwise.features.elementwise import check_elementwise, columns_of, malformed, serialize
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["OnDemand", "OnDemandDefinition", "differs", "on_demand", "prove_elementwise"]
+__all__ = ["OnDemand", "OnDemandDefinition", "differs", "on_demand"]
 
 
 class OnDemandDefinition(Record, frozen=True, kw_only=True):
@@ -51,12 +51,18 @@ class OnDemand:
         """Return the features of a definition, which need not be trusted.
 
         Raises:
-            DeclarationError: an expression is not element-wise.
+            DeclarationError: an expression is not element-wise, or cannot be read.
         """
+        import polars as pl
+
         for output, expression in definition.outputs:
             check_elementwise(expression, f"on-demand feature '{definition.name}.{output}'")
         outputs = tuple(output for output, _ in definition.outputs)
         serialized = encode_canonical(definition).decode()
+        try:
+            _expressions(serialized)
+        except pl.exceptions.PolarsError as error:
+            raise malformed(f"on-demand feature '{definition.name}'") from error
         return cls(definition.name, definition.inputs, outputs, serialized)
 
     @property
@@ -172,25 +178,6 @@ def on_demand(function: Callable[..., Mapping[str, pl.Expr]]) -> OnDemand:
         outputs.append((output, text))
     definition = OnDemandDefinition(name=name, inputs=inputs, outputs=tuple(outputs))
     return OnDemand.of(definition)
-
-
-def prove_elementwise(features: OnDemand, sample: pl.DataFrame) -> None:
-    """Compute a probe at once, row by row, and row by row without Polars; require the same bits.
-
-    The probe is the sample and edge values of every input's type: null, NaN, both zeros, extremes,
-    leap days, changes of clocks, text that is empty or not ASCII.
-
-    Args:
-        features: what to prove.
-        sample: rows with the input columns, or none; each row costs about a millisecond.
-
-    Raises:
-        FeatureError: names the feature, the inputs and both results; or a request cannot carry an
-            input, or an expression has no form for one row.
-    """
-    from lapwise.features.proof import prove
-
-    prove(features, sample)
 
 
 def differs(first: pl.Series, second: pl.Series) -> pl.Series:

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lapwise.core.errors import DeclarationError
+from lapwise.features.pattern import compiled, is_literal
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["check_elementwise", "columns_of", "serialize"]
+__all__ = ["check_elementwise", "columns_of", "malformed", "serialize"]
 
 OPERATORS = frozenset(
     [
@@ -192,8 +193,10 @@ def serialize(expression: pl.Expr, output: str, where: str) -> str:
             value=str(expression),
             expected="Polars expressions without Python functions",
         ) from error
-    tree = json.loads(text)
-    return json.dumps(tree, separators=(",", ":"))
+    try:
+        return json.dumps(json.loads(text), separators=(",", ":"))
+    except RecursionError as error:
+        raise malformed(where) from error
 
 
 def columns_of(serialized: str) -> set[str]:
@@ -205,7 +208,7 @@ def columns_of(serialized: str) -> set[str]:
     try:
         return {name for kind, name in _nodes(json.loads(serialized)) if kind == "Column"}
     except (ValueError, RecursionError) as error:
-        raise _malformed("an expression") from error
+        raise malformed("an expression") from error
 
 
 def check_elementwise(serialized: str, where: str) -> None:
@@ -221,7 +224,7 @@ def check_elementwise(serialized: str, where: str) -> None:
     try:
         _check(json.loads(serialized), where)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-        raise _malformed(where) from error
+        raise malformed(where) from error
 
 
 def _nodes(tree: Any) -> Iterator[tuple[str, Any]]:
@@ -301,21 +304,15 @@ def _check_function(function: Any, where: str) -> str:
 def _check_arguments(name: str, body: Any, where: str) -> None:
     """Refuse what has no form for one row: columns where a constant must stand, and patterns."""
     arguments, (_, options) = body["input"], _variant(body["function"])
-    options = _variant(options)[1]
     for place in WRITTEN.get(name, ()):
         if place < len(arguments) and any(kind == "Column" for kind, _ in _nodes(arguments[place])):
             raise _refused(f"{name} by a column", where)
-    if isinstance(options, dict) and options.get("fractional"):
-        raise _refused(f"{name}(fractional=True)", where)
-    if name in ("Contains", "Replace") and not options["literal"]:
+    if name in ("Contains", "Replace") and not options[name]["literal"]:
         for place in range(1, len(arguments)):
             _check_pattern(name, place, arguments[place], where)
 
 
 def _check_pattern(name: str, place: int, argument: Any, where: str) -> None:
-    from lapwise.features.scalar.node import Inexact
-    from lapwise.features.scalar.pattern import compiled, is_literal
-
     pattern = argument.get("Literal", {}).get("Scalar", {}).get("String")
     if pattern is None:
         raise _refused(f"{name} of a pattern that is not written down", where)
@@ -323,7 +320,7 @@ def _check_pattern(name: str, place: int, argument: Any, where: str) -> None:
         raise _refused("Replace with a regular expression", where)
     try:
         compiled(pattern if name == "Contains" else "")
-    except Inexact as reason:
+    except ValueError as reason:
         raise _refused(str(reason), where) from None
 
 
@@ -334,10 +331,12 @@ def _variant(tree: Any) -> tuple[str, Any]:
     return (tree if isinstance(tree, str) else "an unknown form"), None
 
 
-def _malformed(where: str) -> DeclarationError:
+def malformed(where: str) -> DeclarationError:
+    """Return the error of a definition that Polars, or this file, cannot read."""
     return DeclarationError(
         f"{where}: the definition cannot be read",
-        expected="an expression as Polars writes it down, not nested too deeply",
+        expected="an expression as Polars writes it down, of some sixty operations in a row at most",
+        fix="give a part of it a name: one on-demand feature may read another",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -242,6 +243,8 @@ def _values(scene: _Scene, place: int) -> Iterator[tuple[str, Any]]:
         dtype = scene.rows.schema[column]
         if aggregate.kind in ("sum", "mean"):
             if not dtype.is_numeric() or None in (value, offline[0], own):
+                continue
+            if not all(map(math.isfinite, (value, offline[0], own))):
                 continue
             times = scene.live.stop if aggregate.kind == "mean" else 1
             for count in range(1, times + 1):

@@ -13,12 +13,13 @@ import polars as pl
 from lapwise.core.digest import digest_value
 from lapwise.core.errors import FeatureError
 from lapwise.core.model import Column, DatasetVersion, FeatureFrame, KeyPart, Metric
-from lapwise.core.protocols import Progress, SilentProgress
+from lapwise.core.protocols import Executor, Progress, SilentProgress
 from lapwise.features.definition import keep_definition
-from lapwise.features.demand import OnDemand, prove_elementwise
+from lapwise.features.demand import OnDemand
 from lapwise.features.join import MEMORY, point_in_time
 from lapwise.features.model import FeatureView
 from lapwise.features.order import check_order, given_by
+from lapwise.features.proof import prove_elementwise
 from lapwise.features.summary import keep_summary
 from lapwise.store.model import Store
 
@@ -39,6 +40,7 @@ def compute(
     memory: int = MEMORY,
     known: bool = False,
     progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> pl.DataFrame:
     """Add features to examples, in the order of their declaration; inputs are there already.
 
@@ -52,6 +54,7 @@ def compute(
         memory: as in :func:`~lapwise.features.join.point_in_time`.
         known: as in :func:`~lapwise.features.join.point_in_time`.
         progress: where to show how far it has come, one unit a declared feature.
+        executor: as in :func:`~lapwise.features.join.point_in_time`.
 
     Raises:
         FeatureError: a column is missing, or a name is given twice.
@@ -65,7 +68,13 @@ def compute(
     for feature in features:
         if isinstance(feature, FeatureView):
             wide = point_in_time(
-                examples, [feature], time=time, tables=tables, memory=memory, known=known
+                examples,
+                [feature],
+                time=time,
+                tables=tables,
+                memory=memory,
+                known=known,
+                executor=executor,
             )
             added.extend(wide.get_columns()[examples.width :])
         elif isinstance(feature, OnDemand):

@@ -36,10 +36,10 @@ def last_sight(events: Int64, within: int, grain: int) -> Int64:
     >>> last_sight(np.array([5, 9, -1]), 3, 5).tolist()
     [12, 12, 2]
     """
-    length: Int64 | np.int64 = np.int64(min(within, _MOST))
-    if grain > 1:
+    if grain > 1:  # the last event of the same grain
         width = np.int64(min(grain, _MOST))
-        rest = width - np.int64(1) - events % width  # up to the last event of the same grain
-        length = np.minimum(rest, _MOST - length) + length
+        rest = width - np.int64(1) - events % width
+        events = np.minimum(events, _MOST - rest) + rest
+    length = np.int64(min(within, _MOST))
     last: Int64 = np.minimum(events, _MOST - length) + length
     return last

@@ -29,7 +29,9 @@ __all__ = [
     "Kept",
     "Space",
     "ViewState",
+    "chain_of",
     "column_layout",
+    "encode_row",
     "packed",
     "read_chain",
     "state_key",
@@ -154,6 +156,19 @@ def read_chain(content: bytes | None) -> list[Kept]:
 def write_chain(chain: list[Kept]) -> bytes:
     """Return the record of a key's rows."""
     return _encode(chain)
+
+
+def chain_of(encoded: list[bytes]) -> bytes:
+    """Return the record of rows that are encoded already (a MessagePack array)."""
+    number = len(encoded)
+    if number < 16:  # the format's own limit
+        return b"".join((bytes((0x90 | number,)), *encoded))
+    return b"".join((b"\xdd", number.to_bytes(4, "big"), *encoded))
+
+
+def encode_row(row: Kept) -> bytes:
+    """Return a row as it stands in a record."""
+    return _encode(row)
 
 
 def type_text(dtype: pl.DataType) -> str:

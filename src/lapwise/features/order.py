@@ -15,10 +15,22 @@ __all__ = ["check_order", "columns_read", "given_by"]
 
 
 def given_by(feature: FeatureView | OnDemand | str) -> tuple[str, ...]:
-    """Return the names of the features that a declaration gives."""
+    """Return the names of the features that a declaration gives.
+
+    Raises:
+        DeclarationError: it is nothing that gives features.
+    """
     if isinstance(feature, str):
         return (feature,)
-    return feature.names if isinstance(feature, FeatureView) else feature.outputs
+    if isinstance(feature, FeatureView):
+        return feature.names
+    if not hasattr(feature, "outputs"):
+        raise DeclarationError(
+            "features hold what is no feature",
+            value=feature,
+            expected="a FeatureView, a function with @lw.on_demand, or the name of an input",
+        )
+    return feature.outputs
 
 
 def check_order(features: Sequence[FeatureView | OnDemand | str]) -> None:
@@ -54,14 +66,14 @@ def columns_read(features: Sequence[FeatureView | OnDemand | str]) -> tuple[str,
     known: set[str] = set()
     found: dict[str, None] = {}
     for feature in features:
+        given = given_by(feature)
         if isinstance(feature, str):
             found.setdefault(feature)
         elif isinstance(feature, FeatureView):
             found.update(dict.fromkeys(feature.by))
-            known.update(feature.names)
         else:
             found.update(dict.fromkeys(name for name in feature.inputs if name not in known))
-            known.update(feature.outputs)
+        known.update(() if isinstance(feature, str) else given)
     return tuple(found)
 
 

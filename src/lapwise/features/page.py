@@ -21,7 +21,7 @@ from lapwise.features.fields import Fields, Side
 from lapwise.features.kernel import LEAST
 from lapwise.features.layout import Kept
 
-__all__ = ["HEAD", "Page", "Place", "read_sides", "times_of"]
+__all__ = ["HEAD", "Page", "Place", "join", "read_sides", "times_of"]
 
 HEAD = Struct("<II")
 times_of = Struct("<qqq").unpack_from
@@ -33,6 +33,12 @@ Place: TypeAlias = tuple[int, int, list[Any]]
 _encode = msgspec.msgpack.Encoder().encode
 read_sides = msgspec.msgpack.Decoder(list[Side]).decode
 _read_rows = msgspec.msgpack.Decoder(list[Kept | None]).decode
+
+
+def join(number: int, items: bytes, sides: list[Side] | None, rows: bytes) -> bytes:
+    """Return the bytes of a page from its parts."""
+    apart = b"" if sides is None else _encode(sides)
+    return b"".join((HEAD.pack(number, len(apart)), items, apart, rows))
 
 
 @dataclass(slots=True)
@@ -75,9 +81,8 @@ class Page:
 
     def encode(self, fields: Fields) -> bytes:
         """Return the page's bytes."""
-        sides = _encode(self.sides) if fields.slots else b""
-        head = HEAD.pack(len(self.items), len(sides))
-        return b"".join((head, *self.items, sides, _encode(self.rows)))
+        sides = self.sides if fields.slots else None
+        return join(len(self.items), b"".join(self.items), sides, _encode(self.rows))
 
     def find(self, place: Place) -> int:
         """Return where an item is, or would be put."""

@@ -13,16 +13,18 @@ from lapwise.features.request import in_microseconds, input_frame
 from lapwise.features.scalar import translate
 from lapwise.features.scalar.kinds import is_same
 
-__all__ = ["prove"]
+__all__ = ["prove_elementwise"]
 
 
-def prove(feature: OnDemand, sample: pl.DataFrame) -> None:
+def prove_elementwise(feature: OnDemand, sample: pl.DataFrame) -> None:
     """Compute a probe at once, row by row, and row by row without Polars; require the same bits.
+
+    The probe is the sample, and edge values of every input's type: null, NaN, both zeros, extremes,
+    leap days, changes of clocks, text that is empty or not ASCII.
 
     Args:
         feature: what to prove.
-        sample: rows with the input columns; it may be empty, for the edges of the types are tried
-            in any case.
+        sample: rows with the input columns, or none; each row costs about a millisecond.
 
     Raises:
         FeatureError: names the feature, the inputs and both results; or a request cannot carry an

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import chain, groupby, pairwise
+from operator import attrgetter
 
 import numpy as np
 import polars as pl
@@ -12,11 +13,11 @@ from lapwise.features.backend import Writer
 from lapwise.features.batch import Batch, Shape, ViewRows
 from lapwise.features.corrections import FOREVER
 from lapwise.features.fields import UNTIL, Fields
-from lapwise.features.layout import Space, ViewState, packed, write_chain
+from lapwise.features.layout import Space, ViewState, chain_of, encode_row, packed
 from lapwise.features.model import FeatureView
-from lapwise.features.page import Page, Place
+from lapwise.features.page import Page, Place, join
 from lapwise.features.rows import Rows, read
-from lapwise.features.tile import fold
+from lapwise.features.tile import FOLD_ROWS, fold
 
 __all__ = ["rebuild"]
 
@@ -35,9 +36,11 @@ def rebuild(
     space = Space(state.number)
     made = Batch(live).rows_of(view, shape, fields)
     made.items[:, UNTIL] = live["__until"].to_numpy()
+    encoded = list(map(encode_row, made.kept))
     details: list[tuple[bytes, bytes]] = []
-    pages = sorted(_pages(view, live, made, fields, space, state.floor, details))
-    writer.load(space.prefix, (*sorted(details), *pages, *sorted(_keys(space, made))))
+    placed = _Placed(view, live, made, encoded, state.floor)
+    pages = sorted(placed.pages(fields, space, details))
+    writer.load(space.prefix, chain(sorted(details), pages, sorted(_keys(space, made, encoded))))
     return live.height
 
 
@@ -55,44 +58,73 @@ def _live(view: FeatureView, rows: Rows, state: ViewState) -> pl.DataFrame:
     return standing.with_columns(__until=until.fill_null(FOREVER))
 
 
-def _keys(space: Space, made: ViewRows) -> Iterator[tuple[bytes, bytes]]:
+def _keys(space: Space, made: ViewRows, encoded: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Return for each key its rows, which are beside each other."""
-    for key, chain in groupby(made.kept, key=lambda kept: kept.key):
-        yield space.keys + packed(key), write_chain(list(chain))
-
-
-def _pages(
-    view: FeatureView,
-    live: pl.DataFrame,
-    made: ViewRows,
-    fields: Fields,
-    space: Space,
-    floor: int,
-    details: list[tuple[bytes, bytes]],
-) -> Iterator[tuple[bytes, bytes]]:
-    """Return each entity's page, and add those of its tiles to ``details``."""
-    by, key = [f"by:{name}" for name in view.by], [f"key:{name}" for name in view.table.key]
-    event = pl.col("__event")
-    placed = (
-        live.select(*by, *key, "__event", "__known")
-        .with_row_index("__row")
-        .filter(event - event % view.grain + view.grain - 1 + view.widest >= floor)
-        .drop_nulls(by)
-        .sort(*by, "__event", "__known", *key)
-    )
-    order = placed["__row"].to_numpy()
-    content, width = np.ascontiguousarray(made.items[order]).tobytes(), fields.bytes
-    rows = [made.kept[number] for number in order.tolist()]
     start = 0
-    for entity, group in groupby(rows, key=lambda kept: kept.by):
-        mine = list(group)
-        stop = start + len(mine)
-        places: list[Place] = [(row.event or 0, row.known, row.key) for row in mine]
-        items = [content[at * width : (at + 1) * width] for at in range(start, stop)]
-        sides = [made.sides[number] for number in order[start:stop]]
-        page = Page(places, items, sides, list(mine))
-        name = packed(entity)
-        for tile, folded in fold(page, fields, floor):
-            details.append((space.detail(name, tile), folded.encode(fields)))
-        yield space.pages + name, page.encode(fields)
+    for key, rows in groupby(made.kept, key=attrgetter("key")):
+        stop = start + sum(1 for _ in rows)
+        yield space.keys + packed(key), chain_of(encoded[start:stop])
         start = stop
+
+
+class _Placed:
+    """The rows that a window shows at or after the floor, in order of (entity, event, known, key)."""
+
+    def __init__(
+        self,
+        view: FeatureView,
+        live: pl.DataFrame,
+        made: ViewRows,
+        encoded: list[bytes],
+        floor: int,
+    ) -> None:
+        by, key = [f"by:{name}" for name in view.by], [f"key:{name}" for name in view.table.key]
+        event = pl.col("__event")
+        placed = (
+            live.select(*by, *key, "__event", "__known", "__until")
+            .with_row_index("__row")
+            .filter(event - event % view.grain + view.grain - 1 + view.widest >= floor)
+            .drop_nulls(by)
+            .sort(*by, "__event", "__known", *key)
+        )
+        first = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in by)
+        starts = placed.select(first.fill_null(value=True).arg_true()).to_series()
+        self.bounds = [*starts.to_list(), placed.height]
+        self.corrected = bool((placed["__until"] != FOREVER).any())
+        order = placed["__row"].to_numpy()
+        self.content = np.ascontiguousarray(made.items[order]).tobytes()
+        numbers = order.tolist()
+        self.rows = [made.kept[number] for number in numbers]
+        self.sides = [made.sides[number] for number in numbers]
+        self.encoded = [encoded[number] for number in numbers]
+        self.floor = floor
+
+    def pages(
+        self, fields: Fields, space: Space, details: list[tuple[bytes, bytes]]
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Return each entity's page, and add those of its tiles to ``details``."""
+        for start, stop in pairwise(self.bounds):
+            name = packed(self.rows[start].by)
+            yield space.pages + name, self._page(start, stop, fields, space, name, details)
+
+    def _page(
+        self,
+        start: int,
+        stop: int,
+        fields: Fields,
+        space: Space,
+        name: bytes,
+        details: list[tuple[bytes, bytes]],
+    ) -> bytes:
+        width = fields.bytes
+        if stop - start < FOLD_ROWS and not self.corrected:
+            items = self.content[start * width : stop * width]
+            sides = self.sides[start:stop] if fields.slots else None
+            return join(stop - start, items, sides, chain_of(self.encoded[start:stop]))
+        rows = self.rows[start:stop]
+        places: list[Place] = [(row.event or 0, row.known, row.key) for row in rows]
+        each = [self.content[at * width : (at + 1) * width] for at in range(start, stop)]
+        page = Page(places, each, self.sides[start:stop], list(rows))
+        for tile, folded in fold(page, fields, self.floor):
+            details.append((space.detail(name, tile), folded.encode(fields)))
+        return page.encode(fields)

@@ -56,7 +56,7 @@ def input_series(name: str, values: Sequence[Any], dtype: pl.DataType) -> pl.Ser
         if isinstance(dtype, pl.Duration):
             return instants.cast(pl.Duration("us")).cast(dtype)
         return instants.cast(pl.Datetime("us")).cast(dtype)
-    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise wrong_type(f"column '{name}'", str(dtype)) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import polars as pl
 
@@ -79,7 +80,7 @@ def rows_of(view: FeatureView, tables: Mapping[str, pl.LazyFrame], examples: pl.
             expected=f"one of {', '.join(sorted(tables)) or 'no tables at all'}",
             fix=f'add tables["{table.name}"]',
         )
-    source = tables[table.name]
+    source = tables[table.name].lazy()  # a frame in memory will do as well
     schema = _schema(source, table.name, view.name)
     check_table(view, schema, examples)
     key = [f"key:{column}" for column in table.key]
@@ -100,7 +101,7 @@ def check_table(view: FeatureView, schema: pl.Schema, examples: pl.Schema) -> No
             raise _missing(view, column, f"table '{table.name}'", schema)
     for column in view.by:
         if column not in examples:
-            raise _missing(view, column, "the examples", examples)
+            raise _missing(view, column, "", examples)
         _check_entity(view, column, schema[column], examples[column])
     for name, aggregate in view.features:
         if aggregate.column:
@@ -176,8 +177,8 @@ def _unreadable(table: str, view: str, error: Exception) -> DataError:
     return DataError(
         f"{reader}table '{table}' cannot be read",
         value=said,
-        expected="its files, as they were when it was opened" if gone else "",
-        fix=f"lapwise data log {table}",
+        expected="its files, as they were when it was opened" if gone else "files that are whole",
+        fix=f"put the file back or write it anew; 'lapwise data log {table}' lists its versions",
     )
 
 
@@ -193,8 +194,18 @@ def microseconds(column: str, schema: Mapping[str, pl.DataType], where: str) -> 
             f"{where}: column '{column}' does not hold times",
             value=str(dtype),
             expected="Datetime (with a zone, or in UTC without) or Date",
+            fix=_into_times(column, dtype),
         )
     return pl.col(column).dt.epoch("us").cast(pl.Int64)
+
+
+def _into_times(column: str, dtype: pl.DataType) -> str:
+    """Return what to write so that a column holds times."""
+    if dtype.is_numeric():
+        return f'pl.from_epoch("{column}", time_unit="s"), or the unit that it is in'
+    if _is_text(dtype):
+        return f'pl.col("{column}").str.to_datetime(time_zone="UTC")'
+    return "name a column that does"
 
 
 def _schema(source: pl.LazyFrame, table: str, view: str) -> pl.Schema:
@@ -257,10 +268,15 @@ def _wrong_type(view: FeatureView, column: str, dtype: pl.DataType, expected: st
 
 
 def _missing(
-    view: FeatureView, column: str, place: str, schema: Mapping[str, pl.DataType]
+    view: FeatureView, column: str, table: str, schema: Mapping[str, pl.DataType]
 ) -> FeatureError:
+    """Say that a table, or the examples if it is empty, lack a column."""
+    near = get_close_matches(column, schema, n=1)
+    mend = f"name '{near[0]}' in the view, or " if near else ""
+    mend += f"add '{column}' in the table's build function" if table else f"add '{column}' to them"
     return FeatureError(
-        f"view '{view.name}': {place} has no column",
+        f"view '{view.name}': {f'{table} has' if table else 'the examples have'} no column",
         value=column,
         expected=f"one of {', '.join(sorted(schema))[:160]}",
+        fix=mend,
     )

@@ -53,7 +53,17 @@ def size_of(view: FeatureView, scan: pl.LazyFrame, examples: int) -> Size:
 
 
 def partitions_of(size: Size, memory: int, workers: int) -> int:
-    """Return into how many partitions a join goes, so that each worker's fits its share of memory."""
+    """Return into how many partitions a join goes, so that each worker's fits its share of memory.
+
+    Raises:
+        FeatureError: there is no memory.
+    """
+    if memory < 1:
+        raise FeatureError(
+            "a join may take no memory",
+            value=memory,
+            expected="bytes for rows and the work on them, such as memory=4 << 30",
+        )
     return min(max(math.ceil(size.bytes * workers / memory), 1), _MOST)
 
 

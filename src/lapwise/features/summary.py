@@ -155,7 +155,7 @@ def _edges(numbers: np.ndarray, *, whole: bool) -> list[float]:
     steps = max(math.floor((high - begin) / width) + 1, 1)
     edges = [begin + step * width for step in range(steps + 1)]
     edges[0] = min(edges[0], least)
-    edges[-1] = max(edges[-1], greatest)
+    edges[-1] = max(edges[-1], greatest) if math.isfinite(edges[-1]) else greatest
     return edges
 
 

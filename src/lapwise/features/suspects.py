@@ -91,14 +91,21 @@ def suppose(
     many = pl.DataFrame({_NUMBER: pl.int_range(len(suspects), eager=True)})
     laid = many.join(rows.with_columns(pl.int_range(pl.len()).alias(_ROW)), how="cross")
     missing = [(at, place) for at, one in enumerate(suspects) for place in one.missing]
-    gone = pl.DataFrame(missing, schema=_PLACE, orient="row")
+    gone = pl.DataFrame(missing, schema=_PLACE, orient="row", infer_schema_length=None)
     laid = laid.join(gone, on=[_NUMBER, _ROW], how="anti")
     for column, dtype in rows.schema.items():
-        changes = [
-            (at, one.place, one.value) for at, one in enumerate(suspects) if one.column == column
-        ]
-        if changes:
-            told = pl.DataFrame(changes, schema=_PLACE | {"__told": dtype}, orient="row")
+        those = [at for at, one in enumerate(suspects) if one.column == column]
+        if those:
+            told = pl.DataFrame(
+                {
+                    _NUMBER: those,
+                    _ROW: [suspects[at].place for at in those],
+                    # A value that the type cannot hold changes nothing, and explains nothing.
+                    "__told": pl.Series(
+                        [suspects[at].value for at in those], dtype=dtype, strict=False
+                    ),
+                }
+            )
             laid = (
                 laid.join(told, on=[_NUMBER, _ROW], how="left")
                 .with_columns(pl.coalesce("__told", column).alias(column))

@@ -115,15 +115,28 @@ class _Column:
     def fixed(self, feature: Aggregate) -> FixedPoint:
         """Return the values in quanta."""
         if feature.quantum not in self._fixed:
-            where = self.where(feature)
             try:
-                fixed = to_fixed_point(self.values, feature.quantum, where)
+                fixed = to_fixed_point(self.values, feature.quantum, self.where(feature))
             except FeatureError:  # it may be a value that no example sees
-                start, stop = self.seen.ranges(self.view.widest)
-                values = self.values.zip_with(pl.Series(stop > start), self.values.clear(len(stop)))
-                fixed = to_fixed_point(values, feature.quantum, where)
+                fixed = self._seen_alone(feature)
             self._fixed[feature.quantum] = fixed
         return self._fixed[feature.quantum]
+
+    def squarable(self, feature: Aggregate) -> FixedPoint:
+        """Return the values in quanta, refused if a square does not fit."""
+        fixed = self.fixed(feature)
+        try:
+            check_squares(fixed, self.where(feature))
+        except FeatureError:  # it may be a value that no example sees
+            fixed = self._fixed[feature.quantum] = self._seen_alone(feature)
+            check_squares(fixed, self.where(feature))
+        return fixed
+
+    def _seen_alone(self, feature: Aggregate) -> FixedPoint:
+        """Return the values that an example sees in quanta, the others as nothing."""
+        start, stop = self.seen.ranges(self.view.widest)
+        values = self.values.zip_with(pl.Series(stop > start), self.values.clear(len(stop)))
+        return to_fixed_point(values, feature.quantum, self.where(feature))
 
     def summands(self, feature: Aggregate) -> Summand:
         """Return the values in quanta, to be summed."""
@@ -252,8 +265,7 @@ class _Aggregates:
         """Return the sums of squares as 128-bit integers (high, low)."""
         slot = feature.quantum
         if slot not in self._squares:
-            fixed = column.fixed(feature)
-            check_squares(fixed, column.where(feature))
+            fixed = column.squarable(feature)
             if fixed.largest**2 * self.most < 1 << 63:
                 low = self.window.sum(column.squares(feature))
                 self._squares[slot] = (np.zeros_like(low, np.uint64), low.view(np.uint64))

@@ -30,6 +30,7 @@ def point_in_time(
     tables: Mapping[str, AnyFrame] | None = None,
     known: bool = False,
     memory: int | None = None,
+    workers: int = 1,
     root: Path | str = ".",
 ) -> pl.DataFrame:
     """Add features to examples, each as of its own time: what was known before it, and nothing else.
@@ -46,7 +47,8 @@ def point_in_time(
         known: add for each view ``<view>__known``, the latest known time (microseconds) of a row
             that it showed.
         memory: bytes that the rows of a view and the work on them may take; a view that needs more
-            is computed in several passes. Default: 4 GiB.
+            is computed in partitions, one after the other. Default: 4 GiB.
+        workers: work on so many partitions at a time, in processes that share ``memory``.
         root: the folder that the tables' sources are relative to; default: the working directory.
 
     Raises:
@@ -68,6 +70,7 @@ def point_in_time(
     """
     from lapwise.features import FeatureView, OnDemand, compute
     from lapwise.features.join import MEMORY
+    from lapwise.loop.pool import ProcessPool
 
     asked = [features] if isinstance(features, FeatureView | OnDemand) else list(features)
     for one in asked:
@@ -93,6 +96,7 @@ def point_in_time(
             tables=read,
             memory=MEMORY if memory is None else memory,
             known=known,
+            executor=stack.enter_context(ProcessPool(workers)) if workers != 1 else None,
         )
 
 

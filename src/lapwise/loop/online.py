@@ -150,8 +150,16 @@ def push_file(workshop: Workshop, loop: Loop, name: str, source: Path) -> Pushed
     return pushed
 
 
-def look_up(workshop: Workshop, loop: Loop, values: Sequence[str]) -> Looked:
+def look_up(
+    workshop: Workshop, loop: Loop, values: Sequence[str], *, at: int | None = None
+) -> Looked:
     """Return the vector of one request, given as ``name=value``; what is not given is missing.
+
+    Args:
+        workshop: the project.
+        loop: the page.
+        values: what the request carries.
+        at: as of when it is asked, in microseconds; default: the world's time.
 
     Raises:
         DeclarationError: a name is no input of the page, or a value is not of its type.
@@ -166,7 +174,7 @@ def look_up(workshop: Workshop, loop: Loop, values: Sequence[str]) -> Looked:
     with online:
         columns = _inputs(workshop, loop)
         given = _given(values, columns)
-        now = workshop.world.now()
+        now = workshop.world.now() if at is None else at
         lookup = OnlineLookup(loop.features, online, columns=columns)
         found = lookup.look_up(
             {column.name: [given.get(column.name)] for column in columns}, at=now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from queue import SimpleQueue
@@ -87,7 +87,7 @@ class ProcessPool:
 
     def map(
         self, function: Callable[[bytes], bytes], arguments: Sequence[bytes]
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes]:
         """Yield the answer to each argument, in order.
 
         Where one fails, or whoever iterates stops, the processes that still work are killed before

@@ -15,7 +15,7 @@ from lapwise.core.model import FeatureFrame, Record
 
 if TYPE_CHECKING:
     from lapwise.core.digest import Digest
-    from lapwise.loop.describing import DescribedView
+    from lapwise.core.feature import FeatureUse
     from lapwise.store.model import Store
 
 __all__ = ["Spread", "bin_labels", "read_spread", "spread_of", "spread_of_input", "value_text"]
@@ -38,22 +38,30 @@ class Spread(Record, frozen=True, kw_only=True):
     end: int | None = None
 
 
-def spread_of(store: Store, view: DescribedView) -> Spread:
-    """Return how a version's features were spread for the newest model version trained on it.
+def spread_of(
+    store: Store, name: str, features: Sequence[str], users: Sequence[FeatureUse]
+) -> Spread:
+    """Return how features were spread for the newest model version trained on them.
 
     A frame that was made before frames were summarised is read, and its summary kept.
+
+    Args:
+        store: where frames are.
+        name: of the view or functions.
+        features: its features.
+        users: the model versions that were trained on it, newest first.
 
     Raises:
         NotFoundError: no model version was trained on it, or the frame is gone.
     """
-    use = next((one for one in view.users if one.frame), None)
+    use = next((one for one in users if one.frame), None)
     if use is None or use.frame is None:
         raise NotFoundError(
             "nothing is known of how it is spread: no model was trained on it yet",
-            value=view.declared.name,
+            value=name,
             fix="lapwise lap page.py",
         )
-    return _spread(store, use.model, use.number, use.frame, view.declared.features)
+    return _spread(store, use.model, use.number, use.frame, features)
 
 
 def spread_of_input(store: Store, models: Sequence[str], name: str) -> Spread | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Controller, Response, get
-from litestar.params import FromPath, Parameter
+from litestar.params import FromPath, FromQuery, Parameter
 
 from lapwise.server.asked import FromStore
 from lapwise.server.rendering import Rendered
@@ -28,7 +28,7 @@ class FeaturePages(Controller):
         store: FromStore,
         renderer: Rendered,
         loop: Text = "",
-        former: bool = False,
+        former: FromQuery[bool] = False,
     ) -> Response[str]:
         """Show what loops declare, or what one declares."""
         facts = features_page(store, loop=loop, former=former)

@@ -230,6 +230,8 @@ _MAKERS: dict[str, list[Maker]] = {
         method("double", "__rpow__", args=texts(2.0)),
         pair("double", "double", "pow"),
         across(["arctan2"], "double", "double"),
+        method("duration", *(f"dt.total_{name}" for name in TOTALS), fractional=[True]),
+        pair("duration", "duration", "__truediv__"),
         method("int", "cast", args=texts(pl.Float64)),
         pair("double", "double", *PARTIAL),
         choice("double"),
@@ -314,6 +316,7 @@ _MAKERS: dict[str, list[Maker]] = {
         pair("duration", "duration", "__add__", "__sub__"),
         method("instant", "dt.base_utc_offset", "dt.dst_offset"),
         method("duration", "cast", args=texts(pl.Duration("ms"), pl.Duration("ns"))),
+        method("duration", "abs", "__neg__"),
         *filled("duration"),
     ],
 }

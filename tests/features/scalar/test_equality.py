@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from lapwise.core.errors import DeclarationError, FeatureError
 from lapwise.features.demand import OnDemand, on_demand
 from lapwise.features.request import in_microseconds, input_frame
-from lapwise.features.scalar import Evaluator, translate
+from lapwise.features.scalar import translate
 from lapwise.features.scalar.kinds import is_same
-from lapwise.features.scalar.node import Defer
 from tests.features.scalar.expressions import cases
 from tests.features.scalar.values import TYPES
 
-COUNTS: Counter[str] = Counter()
+Row = dict[str, Any]
 
 
-def declared(expression: pl.Expr, names: list[str]) -> OnDemand | None:
-    """Return a feature "out" of an expression, None if it is refused."""
-    code = f"def feature({', '.join(names)}):\n    return {{'out': made}}"
+def declared(expression: pl.Expr, names: list[str]) -> OnDemand:
+    """Return a feature "out" of an expression."""
     scope: dict[str, Any] = {"made": expression}
-    exec(code, scope)
-    try:
-        return on_demand(scope["feature"])
-    except DeclarationError as error:
-        COUNTS[f"refused: {error.value}"] += 1
-        return None
+    exec(f"def feature({', '.join(names)}):\n    return {{'out': made}}", scope)
+    return on_demand(scope["feature"])
 
 
-def answer(function: Any) -> Any:
+def answered(function: Any) -> Any:
     """Return what a computation gives; an error is a value too."""
     try:
         return function()
@@ -40,52 +34,48 @@ def answer(function: Any) -> Any:
         return FeatureError
 
 
-def check(expression: pl.Expr, rows: list[dict[str, Any]]) -> None:
+def is_equal(first: Any, second: Any) -> bool:
+    """Return whether two answers are the same bits, or both are errors."""
+    return first is second or is_same(first, second)
+
+
+def check(expression: pl.Expr, rows: list[Row]) -> bool:
+    """Compare the three ways; return whether there was anything to compare."""
     names = sorted(set(expression.meta.root_names()))
-    if not names:
-        return
-    feature = declared(expression, names)
-    if feature is None:
-        return
     types = {name: TYPES[name] for name in names}
-    evaluator = answer(lambda: translate(feature, types))
-    if evaluator is FeatureError:
-        try:
-            translate(feature, types)
-        except FeatureError as error:
-            COUNTS[f"inexact: {error.value}"] += 1
-        return
-    assert isinstance(evaluator, Evaluator)
+    try:
+        feature = declared(expression, names)
+        evaluator = translate(feature, types)
+    except (DeclarationError, FeatureError):
+        return False  # no column, types that do not fit, or no form for one row
     frame = input_frame({name: [row[name] for row in rows] for name in names}, types)
-    COUNTS["examples"] += 1
     alone: list[Any] = []
     for place, row in enumerate(rows):
-        one = answer(lambda place=place: in_microseconds(feature.compute(frame[place])["out"])[0])
-        plain = [row[name] for name in names]
-        try:
-            made = evaluator.scalar(plain)[0]
-            COUNTS["scalar"] += 1
-        except Defer:
-            COUNTS["deferred"] += 1
-            made = answer(lambda plain=plain: evaluator(plain)[0])
-        assert made is one or is_same(made, one), (
-            str(expression),
-            row,
-            f"scalar {made!r}",
-            f"alone {one!r}",
-        )
+        one = answered(lambda at=place: in_microseconds(feature.compute(frame[at])["out"])[0])
+        made = answered(lambda of=row: evaluator([of[name] for name in names])[0])
+        assert is_equal(made, one), f"{expression} of {row}: {made!r} without Polars, {one!r} with"
         alone.append(one)
-    whole = answer(lambda: feature.compute(frame)["out"])
+    whole = answered(lambda: feature.compute(frame)["out"])
     if whole is FeatureError:
-        assert FeatureError in alone, str(expression)
-        return
-    COUNTS["batches"] += 1
-    assert whole.dtype == evaluator.types[0], (str(expression), whole.dtype, evaluator.types)
-    for one, many in zip(alone, in_microseconds(whole).to_list(), strict=True):
-        assert is_same(one, many), (str(expression), rows, f"alone {one!r}", f"many {many!r}")
+        assert FeatureError in alone, f"{expression} of {rows} fails only among many"
+        return True
+    assert (whole.dtype,) == evaluator.types, str(expression)
+    for row, one, many in zip(rows, alone, in_microseconds(whole).to_list(), strict=True):
+        assert is_equal(one, many), f"{expression} of {row}: {one!r} alone, {many!r} among many"
+    return True
 
 
-@given(case=cases())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-def test_one_row_is_what_it_is_among_many(case: tuple[pl.Expr, list[dict[str, Any]]]) -> None:
+QUIET = list(HealthCheck)
+
+
+@given(case=cases(depth=2))
+@settings(max_examples=150, deadline=None, suppress_health_check=QUIET)
+def test_one_row_is_what_it_is_among_many(case: tuple[pl.Expr, list[Row]]) -> None:
+    check(*case)
+
+
+@pytest.mark.prove
+@given(case=cases(depth=3))
+@settings(max_examples=6000, deadline=None, suppress_health_check=QUIET)
+def test_one_row_is_what_it_is_among_many_for_thousands(case: tuple[pl.Expr, list[Row]]) -> None:
     check(*case)

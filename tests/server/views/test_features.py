@@ -95,7 +95,9 @@ def test_pages_link_what_uses_what(client: httpx.Client) -> None:
         assert f'href="{link}"' in page.text, path
     page = client.get(f"/features/plane?loop={MODEL}&version={view_digest(PLANE_BEFORE)[:12]}")
     assert "former version" in page.text
-    assert "plane_mean_delay" not in page.text
+    assert (
+        "grain 1h; with plane_mean_delay: mean of delay within 1w; with plane_delay_1" in page.text
+    )
     assert '<a href="/runs/' in page.text
 
 

@@ -16,9 +16,10 @@ from lapwise.core.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lapwise.core.feature import FeatureUse
+    from lapwise.core.feature import DifferentVector, FeatureUse
     from lapwise.features import ViewDefinition
     from lapwise.loop.describing import DescribedView, Proof
+    from lapwise.loop.model import Loop
     from lapwise.store.model import Store
 
 __all__ = ["features_list", "features_show"]
@@ -40,7 +41,7 @@ def features_list(
 
     Beside each stand its owner, the first digits of its version, the model versions trained on it,
     how far the online store is behind, the greatest share of missing values among its features in
-    training, and the share of vectors that the last `features verify` found equal.
+    training, and what the last `lapwise features verify` found.
 
     Example: lapwise features list page.py
     """
@@ -58,18 +59,16 @@ def features_list(
     elif not found:
         show("no features are declared; a page does: features=[lw.FeatureView(...), ...]")
     else:
-        show(
-            table(
-                ["name", "owner", "version", "used by", "online", "nulls>", "verified>"],
-                _rows(found),
-            )
-        )
+        several = len({one.declared.loop for one in found}) > 1
+        headings = ["owner", "version", "used by", "online", "nulls>", "verified>"]
+        show(table(["name", *(["loop"] if several else []), *headings], _rows(found, several)))
 
 
-def _rows(found: Sequence[DescribedView]) -> list[tuple[object, ...]]:
+def _rows(found: Sequence[DescribedView], several: bool) -> list[tuple[object, ...]]:
     return [
         (
             one.declared.name,
+            *([", ".join(one.loops) or one.declared.loop] if several else []),
             one.owner,
             _version(one),
             _used_by(one),
@@ -94,6 +93,7 @@ def features_show(
 
     Example: lapwise features show plane
     """
+    from lapwise.loop.changed import changed
     from lapwise.loop.describing import definition_of, differences_of, find_described
     from lapwise.loop.listing import find_on_page
 
@@ -104,17 +104,10 @@ def features_show(
         else:
             found = find_on_page(opened, loop, name, now=now)
         one = found[0]
-        definition = None
-        if loop is not None:
-            from lapwise.features import view_definition
-
-            definition = next(
-                (view_definition(view) for view in loop.views if view.name == one.declared.name),
-                None,
-            )
-        definition = definition or definition_of(opened.store, one)
+        definition = _on_page(loop, one) or definition_of(opened.store, one)
         differences = differences_of(opened.store, one)
         runs = _run_numbers(opened.store, one)
+        changes = [changed(opened.store, one, other) for other in found]
     if json:
         print_json(
             {
@@ -133,24 +126,27 @@ def features_show(
         show(Text("as declared", style="bold"), Text(visible(declared_text(definition))))
     _show_users(one, runs)
     if len(found) > 1:
-        show(
-            "",
-            table(
-                ["version", "features>", "last declared", "used by"],
-                _versions(found),
-                title="versions",
-            ),
+        headings = ["version", "last declared", "used by", "differs in"]
+        show("", table(headings, _versions(found, changes), title="versions"))
+    _show_differences(differences)
+
+
+def _on_page(loop: Loop | None, one: DescribedView) -> ViewDefinition | None:
+    """Return a view as the page declares it, which the store need not know yet."""
+    from lapwise.features import view_definition, view_digest
+
+    views = loop.views if loop else ()
+    digest = one.declared.digest
+    return next((view_definition(view) for view in views if view_digest(view) == digest), None)
+
+
+def _show_differences(differences: Sequence[DifferentVector]) -> None:
+    for one in differences[:_SHOWN]:
+        told = (
+            f"{one.feature} of row {one.row} at {when(one.at)}: {one.logged} was served,"
+            f" {one.offline} is right{'; ' if one.cause else ''}{one.cause}"
         )
-    for difference in differences[:_SHOWN]:
-        show(
-            Text.assemble(
-                ("differs: ", "red"),
-                visible(
-                    f"{difference.feature} of row {difference.row} at {when(difference.at)}:"
-                    f" {difference.logged} was served, {difference.offline} is right"
-                ),
-            )
-        )
+        show(Text.assemble(("differs: ", "red"), visible(told)))
 
 
 def _show_head(one: DescribedView, definition: ViewDefinition | None) -> None:
@@ -236,15 +232,12 @@ def _run(user: FeatureUse, runs: Mapping[str, int]) -> str:
     return f"run {runs[user.run]:03d}" if user.run in runs else user.run
 
 
-def _versions(found: Sequence[DescribedView]) -> list[tuple[object, ...]]:
+def _versions(
+    found: Sequence[DescribedView], changes: Sequence[Sequence[str]]
+) -> list[tuple[object, ...]]:
     return [
-        (
-            _version(one) if one.is_current else Text(one.declared.digest[:8], style="dim"),
-            len(one.features),
-            when(one.declared.said),
-            _used_by(one),
-        )
-        for one in found
+        (_version(one), when(one.declared.said), _used_by(one), "; ".join(differs))
+        for one, differs in zip(found, changes, strict=True)
     ]
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from lapwise.cli.features.noun import features, stretch
+from lapwise.cli.features.noun import features, now_of, stretch
 from lapwise.cli.options import AsJson, AsOf, Page, PageOption, page_and_workshop
 from lapwise.cli.render import number, print_json, show, table, visible, when
 
@@ -39,7 +39,7 @@ def features_get(
     from lapwise.loop.online import look_up
 
     with page_and_workshop(page, as_of) as (loop, opened):
-        looked = look_up(opened, loop, values)
+        looked = look_up(opened, loop, values, at=now_of(opened, loop, as_of))
     if json:
         print_json(looked)
         return

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from lapwise.cli.features.noun import features
 from lapwise.cli.options import AsJson, workshop
-from lapwise.cli.render import number, print_json, show
+from lapwise.cli.render import number, print_json, show, table, visible, when
+
+if TYPE_CHECKING:
+    from lapwise.core.feature import DifferentVector, Verification
 
 __all__ = ["features_verify"]
+
+_SHOWN = 20
 
 
 @features.command("verify")
@@ -23,32 +29,53 @@ def features_verify(
 ) -> None:
     """Recompute every logged vector from dataset tables alone: all must be equal, to the bit.
 
-    Damage in the log is said on standard error, and is a failure too.
+    What differs is named with its feature, entity, time and cause, and the exit code is 1; so it is
+    if nothing could be compared, or the log is damaged, which is said on standard error. The result
+    is kept, and shown on the pages of the drift and of the features.
 
     Example: lapwise features verify flight-delay
     """
+    from lapwise.loop.describing import product_time
     from lapwise.loop.serve import find_model
-    from lapwise.loop.verify import damaged_bytes, read_predictions, verify_features
+    from lapwise.loop.verify import verify_model
 
     with workshop() as opened:
         name = find_model(opened.store, model)
-        damaged = damaged_bytes(opened.project.live, name)
-        if damaged:
-            typer.echo(f"{number(damaged)} bytes of the log are damaged", err=True)
-        logged = read_predictions(opened.project.live, name)
-        parity = verify_features(opened.store, logged)
+        at = product_time(opened.store, [name], opened.world.now())
+        found = verify_model(opened, name, at=at)
+    if found.damaged:
+        typer.echo(f"{number(found.damaged)} bytes of the log are damaged", err=True)
     if json:
-        print_json(parity)
+        print_json(found)
     else:
-        show(
-            f"{number(parity.equal)} of {number(parity.rows)} vectors are equal, {parity.share:.4%}"
-        )
-        if parity.rows < logged.height:
-            show(
-                f"{number(logged.height - parity.rows)} were given by the caller, or are newer than"
-                " what is known of the tables"
-            )
-        for one in parity.differences:
-            show(f"[red]differs[/red]: {escape(str(one))}")
-    if damaged or parity.equal < parity.rows:
+        _show(found)
+    if not found.passed:
         raise typer.Exit(1)
+
+
+def _show(found: Verification) -> None:
+    if found.rows:
+        # Rounded down: one vector of ten million that differs must not read as none.
+        share = math.floor(found.share * 1_000_000) / 10_000
+        show(f"{number(found.equal)} of {number(found.rows)} vectors are equal, {share:.4f}%")
+    else:
+        show(Text("no vector could be compared", style="yellow"))
+    if found.left_out:
+        show(
+            f"{number(found.left_out)} were given by the caller, or are newer than what is known of"
+            " the tables"
+        )
+    wrong = [(one.feature, one.rows) for one in found.by_feature if one.rows]
+    if wrong:
+        show("", table(["feature", "differs in rows>"], wrong), "")
+    for one in found.differences[:_SHOWN]:
+        show(Text.assemble(("differs: ", "red"), visible(_sentence(one))))
+    if len(found.differences) > _SHOWN:
+        show(Text(f"and {len(found.differences) - _SHOWN} more (--json)", style="dim"))
+
+
+def _sentence(one: DifferentVector) -> str:
+    entity = ", ".join(f"{name} {value}" for name, value in one.entity.items())
+    told = f"{one.feature} of {entity} (row {one.row}) at {when(one.at)}"
+    cause = f"; {one.cause}" if one.cause else ""
+    return f"{told}: {one.logged} was served, {one.offline} is right{cause}"

@@ -83,11 +83,12 @@ def _find(opened: Workshop, loop: Loop | None, name: str) -> tuple[Spread, Featu
             raise
         return spread, spread.features[0]
     trained = next((one for one in found if one.users), found[0])
-    spread = spread_of(opened.store, trained)
+    said = trained.declared
+    spread = spread_of(opened.store, said.name, said.features, trained.users)
     own = [one for one in spread.features if one.feature == name]
     if not own and len(spread.features) == 1:
         own = list(spread.features)
-    return spread, own[0] if own and trained.declared.name != name else None
+    return spread, own[0] if own and said.name != name else None
 
 
 def _line(one: FeatureSummary) -> tuple[object, ...]:

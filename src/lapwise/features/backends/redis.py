@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from functools import partial
 from os import getpid
 from typing import Self, TypeVar
 
+from lapwise.core.clock import MachineClock
 from lapwise.core.errors import ConflictError, DeclarationError, StoreError
 from lapwise.features.backends.redis_line import AwayError, Line, Settings, SlowError
 from lapwise.features.backends.redis_lock import Lock, LostError
@@ -76,6 +76,7 @@ class RedisBackend:
         self._closed = False
         self._process = getpid()
         self._to_read = settings.timeout or _TO_READ
+        self._clock = MachineClock()
         self._silent_until = 0.0
         self._writing = threading.Lock()
         self._writer_line = self._open(_TO_WRITE)
@@ -138,7 +139,7 @@ class RedisBackend:
         named = [data + key for key in keys]
         line = self._line()
         was_new = line.is_new
-        if self._silent_until > time.monotonic():
+        if self._silent_until > self._clock.monotonic():
             raise SlowError(
                 "the online store did not answer a moment ago", value=self._settings.place
             )
@@ -152,7 +153,7 @@ class RedisBackend:
                     raise
             return line.values(named)  # it was cut while nobody asked: the server had a new start
         except SlowError:
-            self._silent_until = time.monotonic() + _TO_REST
+            self._silent_until = self._clock.monotonic() + _TO_REST
             raise
 
     def write(self, work: Callable[[RedisWriter], T]) -> T:
@@ -213,7 +214,7 @@ class RedisBackend:
         kept: tuple[bytes, T] | None = None
         trouble: Exception | None = None
         for pause in _PAUSES:
-            time.sleep(pause)
+            self._clock.sleep(pause)
             writer: RedisWriter | None = None
             try:
                 lock.take(line)

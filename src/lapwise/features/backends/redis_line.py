@@ -244,6 +244,12 @@ class Line:
                 value=self.place,
                 fix="wait a moment",
             )
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return AwayError(
+                "the certificate of the online store is not of an authority that is trusted",
+                value=self.place,
+                fix="name the authority: rediss://…?ssl_ca_certs=/path/ca.pem",
+            )
         kind, what = AwayError, "the online store is away"
         if isinstance(error, said.TimeoutError):
             kind, what = SlowError, "the online store does not answer in time"

@@ -11,10 +11,10 @@ import os
 import platform
 import random
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from lapwise.core.clock import MachineClock
 from lapwise.core.errors import ConflictError, StoreError
 from lapwise.features.backends.redis_line import Line
 
@@ -62,6 +62,7 @@ class Lock:
         self.expiry = expiry
         self.owner = os.urandom(12).hex()
         self._turns = 0
+        self._clock = MachineClock()
         self._token = b""
         self._renewed = b""
         self._renewing: threading.Thread | None = None
@@ -79,12 +80,12 @@ class Lock:
         Raises:
             ConflictError: another process has it for too long.
         """
-        until = time.monotonic() + self._patience
+        until = self._clock.monotonic() + self._patience
         pause = 0.001
         while holder := self._try(line):
-            if time.monotonic() > until:
+            if self._clock.monotonic() > until:
                 raise self._busy(holder, line.place)
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads those who wait
+            self._clock.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads those who wait
             pause = min(2 * pause, 0.05)
 
     def change(self, line: Line) -> None:

@@ -141,7 +141,7 @@ def _negate(call: Call) -> Run:
         return lift(lambda x: -x, node.run)
     if isinstance(call.dtype, pl.UInt8 | pl.UInt16 | pl.UInt32 | pl.UInt64):
         raise Inexact(f"Negate of {call.dtype}")
-    wrap = wrapping(call.dtype)
+    wrap = _wrap(call.dtype)
     return lift(lambda x: wrap(-x), node.run)
 
 
@@ -150,12 +150,18 @@ def _abs(call: Call) -> Run:
     _check_number(call)
     if call.dtype.is_float():
         return lift(abs, node.run)
-    wrap = wrapping(call.dtype)
+    wrap = _wrap(call.dtype)
     return lift(lambda x: wrap(abs(x)), node.run)
+
+
+def _wrap(dtype: pl.DataType) -> Callable[[int], int]:
+    return wrapping(pl.Int64() if isinstance(dtype, pl.Duration) else dtype)
 
 
 def _sign(call: Call) -> Run:
     (node,) = call.nodes
+    if isinstance(node.dtype, pl.Duration):
+        raise Inexact(f"Sign of {node.dtype}")
     _check_number(call)
     if call.dtype.is_float():
         return lift(lambda x: x if x == 0.0 or x != x else math.copysign(1.0, x), node.run)  # noqa: PLR0124
@@ -163,7 +169,10 @@ def _sign(call: Call) -> Run:
 
 
 def _check_number(call: Call) -> None:
-    if not call.dtype.is_numeric() or call.nodes[0].dtype != call.dtype:
+    if (
+        not (call.dtype.is_numeric() or isinstance(call.dtype, pl.Duration))
+        or call.nodes[0].dtype != call.dtype
+    ):
         raise Inexact(f"{call.name} of {call.nodes[0].dtype}")
 
 

@@ -53,7 +53,7 @@ class Evaluator:
         """
         try:
             return self.scalar(values)
-        except Defer:
+        except (Defer, ArithmeticError):
             return self.by_polars(values)
 
     def scalar(self, values: Sequence[Any]) -> tuple[Any, ...]:

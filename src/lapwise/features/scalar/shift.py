@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from lapwise.features.scalar.arithmetic import compute
 from lapwise.features.scalar.calendar import civil, days_from_civil, month_length
 from lapwise.features.scalar.cast import cast
 from lapwise.features.scalar.kinds import LEAST, MOST, per_second
@@ -33,7 +34,14 @@ def _parsed(call: Call) -> tuple[int, int, int, int]:
     months = days = rest = 0
     if not text or _PART.sub("", text):
         raise Inexact(f"dt.{call.name.lower()} by {step.value!r}")
-    for count, unit in _PART.findall(text):
+    parts = _PART.findall(text)
+    kinds = {"mo" if unit in _MONTHS else unit if unit in _DAYS else "h" for _, unit in parts}
+    if len(kinds) > 1 and getattr(call.nodes[0].dtype, "time_zone", None) not in (None, "UTC"):
+        # Polars goes to local time and back for each of them: days by the calendar, then hours.
+        raise Inexact(
+            f"dt.{call.name.lower()} by {step.value!r} in a time zone", "one after another"
+        )
+    for count, unit in parts:
         months += int(count) * _MONTHS.get(unit, 0)
         days += int(count) * _DAYS.get(unit, 0)
         rest += int(count) * _STEPS.get(unit, 0)
@@ -70,7 +78,10 @@ def _zoned(function: Callable[[int], int], node: Node, *, fixed: bool = False) -
 
     def zoned(x: int) -> int:
         instant = x * multiply // divide
-        offset = zone.offset(instant)
+        offset, low, high = zone.calm(instant)
+        made = checked(x + offset * divide // multiply) - offset * divide // multiply
+        if low <= instant < high and low <= made * multiply // divide < high:
+            return made
         if zone.instants(instant + offset) != [instant]:
             raise Defer
         made = checked(x + offset * divide // multiply)
@@ -94,12 +105,10 @@ def _floor(call: Call) -> tuple[Callable[[int], int], int]:
 
         def month(x: int) -> int:
             year, number, _ = civil(x // day)
-            count = (year * 12 + number - 1) // months * months
-            return days_from_civil(count // 12, count % 12 + 1, 1) * day
+            count = ((year - 1970) * 12 + number - 1) // months * months
+            return days_from_civil(1970 + count // 12, count % 12 + 1, 1) * day
 
         return month, 0
-    if days and rest and getattr(call.nodes[0].dtype, "time_zone", None) not in (None, "UTC"):
-        raise Inexact(f"dt.{call.name.lower()} by {call.nodes[1].value!r} in a time zone")
     step, odd = divmod(days * _DAY_NS + rest, unit)
     if odd or not step or (weeks and (rest or days % 7)):
         raise Inexact(f"dt.{call.name.lower()} by {call.nodes[1].value!r}")
@@ -130,8 +139,6 @@ def _offset_by(call: Call) -> Run:
     steps = sign * (days * day + rest // unit)
     if not months:
         return _zoned(lambda x: x + steps, call.nodes[0], fixed=not days)
-    if rest and days:
-        raise Inexact(f"dt.offset_by {call.nodes[1].value!r}")
 
     def moved(x: int) -> int:
         date, time = divmod(x, day)
@@ -140,8 +147,6 @@ def _offset_by(call: Call) -> Run:
         number = min(number, month_length(year, month + 1))
         return days_from_civil(year, month + 1, number) * day + time + steps
 
-    if rest and getattr(call.nodes[0].dtype, "time_zone", None) not in (None, "UTC"):
-        raise Inexact(f"dt.offset_by {call.nodes[1].value!r} in a time zone")
     return _zoned(moved, call.nodes[0])
 
 
@@ -166,7 +171,7 @@ def _month_end(call: Call) -> Run:
 
 
 def add_times(operator: str, left: Node, right: Node, dtype: Any) -> Run:
-    """Return a sum or difference that times take part in.
+    """Return a sum, difference or ratio that times take part in.
 
     Raises:
         Inexact: it is another operation, or on other types.
@@ -189,6 +194,9 @@ def add_times(operator: str, left: Node, right: Node, dtype: Any) -> Run:
         return lift2(plus if operator == "Plus" else minus, cast(left, dtype), cast(right, other))
     if pair[0] is pl.Duration and pair[1] is pl.Datetime and operator == "Plus":
         return lift2(plus, cast(left, pl.Duration(dtype.time_unit)), cast(right, dtype))
+    if pair == (pl.Duration, pl.Duration, "TrueDivide") and left.dtype == right.dtype:
+        whole = [Node(pl.Int64(), node.run, constant=node.constant) for node in (left, right)]
+        return compute(operator, cast(whole[0], dtype), cast(whole[1], dtype), dtype)
     if pair[0] is pl.Date and pair[1] is pl.Duration and pair[2] in ("Plus", "Minus"):
         raise Inexact(f"{left.dtype} and {right.dtype}", 'dt.offset_by("1d")')
     raise Inexact(f"{operator} of {left.dtype} and {right.dtype}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import polars as pl
@@ -36,6 +36,7 @@ FIRST_DAY, LAST_DAY = days_from_civil(1, 1, 1), days_from_civil(9999, 12, 31)
 """The years 1 to 9999. What lies outside is left to Polars, whose answers there are its own."""
 
 _SECONDS = 86_400
+_DAYS = 1024
 
 
 def zone_named(name: str | None) -> Zone | None:
@@ -80,10 +81,11 @@ def day_and_time(node: Node) -> tuple[Run, int]:
 def _of_day(function: Callable[[int], Any], call: Call) -> Run:
     run, day = day_and_time(call.nodes[0])
     first, last = FIRST_DAY * day, (LAST_DAY + 1) * day
+    remembered = lru_cache(_DAYS)(function)  # requests of one time share their days
 
     def of_day(x: int) -> Any:
         if first <= x < last:
-            return function(x // day)
+            return remembered(x // day)
         raise Defer
 
     return lift(of_day, run)
@@ -175,15 +177,16 @@ _TOTALS = {
 
 
 def _total(call: Call) -> Run:
-    """Return a duration in whole units, the rest cut off toward zero."""
+    """Return a duration in units: whole ones, the rest cut off toward zero, or with the rest."""
     node = call.nodes[0]
-    if call.options["fractional"]:
-        raise Inexact(f"{call.name}(fractional=True)", "a whole total divided by a number")
     if not isinstance(node.dtype, pl.Duration):
         raise Inexact(f"{call.name} of {node.dtype}")
     seconds, parts = _TOTALS[call.name]
     units = per_second(node.dtype)
     divisor = seconds * units // parts
+    if call.options["fractional"]:
+        factor = 1 / (seconds * units / parts)
+        return lift(lambda x: float(x) * factor, node.run)
 
     def total(x: int) -> int:
         return x // divisor if x >= 0 else -(-x // divisor)

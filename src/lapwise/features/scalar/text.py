@@ -7,13 +7,13 @@ from typing import Any
 
 import polars as pl
 
+from lapwise.features.pattern import compiled, is_literal
 from lapwise.features.scalar.cast import cast
 from lapwise.features.scalar.node import Call, Defer, Inexact, Node, Run, lift, lift2, lift_all
-from lapwise.features.scalar.pattern import compiled, is_literal
 
 __all__ = ["FUNCTIONS"]
 
-_WIDEST = 4096
+_WIDEST, _LONGEST = 4096, 128
 _SPACES = " \t\n\r\x0b\x0c"
 
 
@@ -60,8 +60,17 @@ def _contains(call: Call) -> Run:
     written = pattern.value
     if is_literal(written):
         return lift(lambda x: written in x, text.run)
-    search = compiled(written).search
-    return lift(_ascii(lambda x: search(x) is not None), text.run)
+    try:
+        search = compiled(written).search
+    except ValueError as reason:
+        raise Inexact(str(reason)) from None
+
+    def contains(x: str) -> bool:
+        if len(x) > _LONGEST:  # Python may go back and forth; Polars takes as long as the text is
+            raise Defer
+        return search(x) is not None
+
+    return lift(_ascii(contains), text.run)
 
 
 def _replace(call: Call) -> Run:

@@ -104,6 +104,9 @@ class _Translator:
     """Translates expressions of a row's columns."""
 
     def __init__(self, inputs: Mapping[str, pl.DataType]) -> None:
+        for dtype in inputs.values():
+            if not isinstance(dtype, _TYPES):
+                raise Inexact(f"a value of type {dtype}")
         self._inputs = dict(inputs)
         self._places = {name: place for place, name in enumerate(inputs)}
         self._empty = pl.LazyFrame(schema=self._inputs)

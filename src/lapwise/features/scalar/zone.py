@@ -41,6 +41,12 @@ class Zone:
         """Return what is added to UTC for local time."""
         return self.offsets[self.place(instant)]
 
+    def calm(self, instant: int) -> tuple[int, int, int]:
+        """Return the offset, and between which instants a day and more lies to any change of it."""
+        place = self.place(instant)
+        end = self.starts[place + 1] if place + 1 < len(self.starts) else _END
+        return self.offsets[place], self.starts[place] + _DAY, end - _DAY
+
     def instants(self, local: int) -> list[int]:
         """Return the instants at which clocks show a local time: none in a gap, two in a fold."""
         nearby = {self.offset(local - _DAY), self.offset(local), self.offset(local + _DAY)}

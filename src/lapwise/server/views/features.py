@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lapwise.core.clock import SystemWorldClock
 from lapwise.core.duration import format_duration
 from lapwise.core.errors import NotFoundError
+from lapwise.loop.changed import changed
 from lapwise.loop.describing import (
     definition_of,
     describe_all,
@@ -29,6 +30,7 @@ __all__ = ["feature_page", "features_page", "last_proof", "world_time"]
 
 _STAGES = ("production", "canary", "staging")
 _USERS = 30
+_VERSIONS = 30
 
 
 def world_time(store: Store, loop: str | None) -> int:
@@ -101,7 +103,9 @@ def feature_page(
         "lines": lines,
         "drawn": drawn,
         "figure": spread(drawn.summary) if drawn and drawn.summary else None,
-        "versions": [(each, standing(each)) for each in found],
+        "versions": [
+            (each, standing(each), changed(store, one, each)) for each in found[:_VERSIONS]
+        ],
         "users": sorted(one.users, key=lambda use: use.stage not in _STAGES)[:_USERS],
         "more": max(0, len(one.users) - _USERS),
         "differences": differences_of(store, one),

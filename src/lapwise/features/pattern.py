@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from lapwise.features.scalar.node import Inexact
-
 __all__ = ["compiled", "is_literal"]
 
 _SPECIAL = frozenset(r"\.+*?()|[]{}^$#&-~")
@@ -26,8 +24,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
     """Return a pattern to be searched for in ASCII text.
 
     Raises:
-        Inexact: the pattern has something that is not known to mean the same in both languages,
-            or may take longer than the length of the text.
+        ValueError: the pattern has something that is not known to mean the same in both languages,
+            or so many repetitions that a hostile text of some 100 letters would take long.
     """
     made: list[str] = []
     place, depth, repeated = 0, 0, 0
@@ -57,7 +55,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
         repeat = _REPEAT.match(pattern, place)
         if repeat:
             repeated += repeat[0] != "?"
-            if atom in ("(", "(?:", ")", "|", "^", "$", r"\b") or repeated > 3:
+            if atom in ("(", "(?:", ")", "|", "^", "$", r"\b") or repeated > 2:
                 raise _unknown(pattern)
             made.append(repeat[0])
             place = repeat.end()
@@ -67,8 +65,5 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise _unknown(pattern) from None
 
 
-def _unknown(pattern: str) -> Inexact:
-    return Inexact(
-        f"the regular expression {pattern!r}",
-        "letters, classes, one repetition for each, at most three, and groups that do not repeat",
-    )
+def _unknown(pattern: str) -> ValueError:
+    return ValueError(f"the regular expression {pattern!r}")
