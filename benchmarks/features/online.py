@@ -1,9 +1,9 @@
 """Twenty features looked up online, and events pushed, on LMDB and Redis.
 
-Entities (100,000 unless said otherwise) with 35 days of events, one in a hundred with 300 rows and the others with 4. The
-features are count, mean, deviation, maximum, last and number of distinct values over one, seven and
-thirty days, a sum and a minimum, as of now. Who is asked for is drawn by activity, so three of
-seven are busy ones. Each is asked for once a case.
+Entities (100,000 unless said otherwise) have 35 days of events: one in a hundred has 300 rows, the
+others 4. The features are count, mean, deviation, maximum, last and number of distinct values over
+one, seven and thirty days, a sum and a minimum, as of now. Who is asked for is drawn by activity, so
+three of seven are busy ones. Each request is made once of each case.
 """
 
 from __future__ import annotations

@@ -43,7 +43,9 @@ class Row:
 def _ratio(ours: float, theirs: float | None) -> str | None:
     if not theirs:
         return None
-    return f"{ours / theirs:.2f}" if ours >= 0.1 * theirs else f"1/{theirs / ours:.0f}"
+    if ours < 0.1 * theirs:
+        return f"1/{theirs / ours:,.0f}"
+    return f"{ours / theirs:.2f}" if ours < 10 * theirs else f"{ours / theirs:,.0f}"
 
 
 def join_rows(found: Mapping[str, Joined], size: float, theirs: FeastJoin | None) -> Iterator[Row]:

@@ -132,7 +132,7 @@ def test_rows_pushed_by_two_processes_at_once(location: Path | str, tmp_path: Pa
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_killed_between_pushes_and_begun_again(
     location: Path | str, tmp_path: Path, seed: int
 ) -> None:

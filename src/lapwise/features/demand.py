@@ -87,6 +87,8 @@ class OnDemand:
         """
         import polars as pl
 
+        from lapwise.features.steady import steady
+
         missing = [name for name in self.inputs if name not in frame.columns]
         if missing:
             raise FeatureError(
@@ -99,8 +101,10 @@ class OnDemand:
         # or where there is but one row. So columns are held value by value, two of them at least.
         try:
             twice = [0, 0] if frame.height == 1 else slice(None)
-            rows = pl.DataFrame([column[twice] for column in frame.select(self.inputs)])
-            made = rows.with_columns(self.expressions()).select(self.outputs)
+            columns = [column[twice] for column in frame.select(self.inputs)]
+            plan = steady(self.serialized, tuple((one.name, one.dtype) for one in columns))
+            columns += plan.columns(len(columns[0]))
+            made = pl.DataFrame(columns).with_columns(plan.expressions).select(self.outputs)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise FeatureError(
                 f"on-demand feature '{self.name}' cannot be computed",

@@ -17,7 +17,8 @@ from lapwise.features.suspects import Request, Suspect, entity_rows, suppose
 
 __all__ = ["row_cause"]
 
-_WORK = 400_000
+_WORK = 150_000
+"""Rows of all suppositions of one kind together: a busy entity's latest rows alone are suspected."""
 _MOST = 300
 _INTERVALS = 40
 _OTHERWISE = 60
@@ -40,6 +41,11 @@ class _Scene:
             return None
         found = suppose(self.served.request, self.rows, suspects)
         return None if found is None else self.served.equal(found)
+
+    def latest(self, each: int) -> range:
+        """Return the places of the latest rows, as many as can be suspected of ``each`` things."""
+        most = max(_WORK // (max(self.rows.height, 1) * each), 2)
+        return self.live[-min(most, _OTHERWISE) :]
 
     def exact(self, suspects: Sequence[Suspect]) -> list[Suspect]:
         """Return the suppositions that give the whole vector."""
@@ -188,8 +194,8 @@ def _with_other_event(scene: _Scene) -> Cause | None:
     request = scene.served.request
     lengths = sorted({one.within for _, one in request.view.features})[:4]
     moments = [request.at, *(request.at - length for length in lengths)]
-    places = [place for place in scene.live if scene.rows["__event"][place] is not None]
-    places = places[-_OTHERWISE:]
+    each = 1 + len(moments)
+    places = [one for one in scene.latest(each) if scene.rows["__event"][one] is not None]
     suspects = [
         one
         for place in reversed(places)
@@ -202,7 +208,6 @@ def _with_other_event(scene: _Scene) -> Cause | None:
     if equal is None:
         return None
     right = scene.served.equal(scene.served.offline)
-    each = 1 + len(moments)
     for at, place in enumerate(reversed(places)):
         group = equal[at * each : (at + 1) * each]
         if all(group[name].any() or right[name][0] for name in group.columns):
@@ -217,10 +222,10 @@ def _with_other_event(scene: _Scene) -> Cause | None:
 def _with_other_value(scene: _Scene) -> Cause | None:
     suspects = [
         Suspect(place=place, column=column, value=value)
-        for place in reversed(scene.live[-_OTHERWISE:])
+        for place in reversed(scene.latest(1))
         for column, value in _values(scene, place)
     ]
-    found = scene.exact(suspects[: 10 * _OTHERWISE])
+    found = scene.exact(suspects[: max(_WORK // max(scene.rows.height, 1), 10)])
     if not found:
         return None
     first = found[0]

@@ -10,7 +10,7 @@ import polars as pl
 
 from lapwise.core.errors import FeatureError
 from lapwise.core.model import Column
-from lapwise.core.protocols import Progress
+from lapwise.core.protocols import Progress, SilentProgress
 from lapwise.features.bits import unequal
 from lapwise.features.blame import demand_cause, view_cause
 from lapwise.features.cause import CauseKind, Served, Traces
@@ -134,11 +134,12 @@ def compare(
     frame = pl.DataFrame({"place": pl.int_range(logged.height, eager=True), "at": times})
     places = frame.filter(wrong).sort("at", "place")["place"][:most].to_list()
     log = _Log(logged, offline, examples, times, row, differing)
-    described = [
-        difference
-        for feature in made
-        for difference in _described(log, feature, places, tables, traces)
-    ]
+    task = (progress or SilentProgress()).task("causes", total=len(made))
+    described: list[Difference] = []
+    for feature in made:
+        described += _described(log, feature, places, tables, traces)
+        task.advance()
+    task.done()
     described.sort(key=lambda difference: difference.at)
     return Parity(
         rows=logged.height,

@@ -36,7 +36,7 @@ __all__ = ["damaged_bytes", "read_predictions", "verify_features", "verify_model
 
 _ALL = 10_000
 _FORMER = 5
-_DESCRIBED = 100
+_DESCRIBED = 50
 
 
 def verify_model(

@@ -75,7 +75,21 @@ def test_one_row_is_what_it_is_among_many(case: tuple[pl.Expr, list[Row]]) -> No
 
 
 @pytest.mark.prove
+@given(case=cases(depth=1))
+@settings(max_examples=4000, deadline=None, suppress_health_check=QUIET)
+def test_thousands_of_single_operations(case: tuple[pl.Expr, list[Row]]) -> None:
+    check(*case)
+
+
+@pytest.mark.prove
+@given(case=cases(depth=2))
+@settings(max_examples=4000, deadline=None, suppress_health_check=QUIET)
+def test_thousands_of_short_expressions(case: tuple[pl.Expr, list[Row]]) -> None:
+    check(*case)
+
+
+@pytest.mark.prove
 @given(case=cases(depth=3))
-@settings(max_examples=6000, deadline=None, suppress_health_check=QUIET)
-def test_one_row_is_what_it_is_among_many_for_thousands(case: tuple[pl.Expr, list[Row]]) -> None:
+@settings(max_examples=4000, deadline=None, suppress_health_check=QUIET)
+def test_thousands_of_long_expressions(case: tuple[pl.Expr, list[Row]]) -> None:
     check(*case)

@@ -89,20 +89,16 @@ def percent(share: float | None) -> str:
     return {"0.0%": "<0.1%", "100.0%": ">99.9%"}.get(text, text)
 
 
-_UNITS = ((86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"))
-
-
 def stretch(microseconds: int) -> str:
-    """Return a stretch of time in its two largest units.
+    """Return a stretch of time in its two largest units, from a minute on without seconds.
 
-    >>> stretch(720_000_000), stretch(93_784_000_000), stretch(0)
-    ('12 min', '1 d 2 h', '0 s')
+    >>> stretch(755_000_000), stretch(93_784_000_000), stretch(7_200_000_000), stretch(0)
+    ('12 min', '1 d 2 h', '2 h', '0 s')
     """
-    words, rest = [], microseconds
-    for size, unit in _UNITS:
+    seconds = microseconds // 1_000_000
+    words, rest = [], seconds
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         count, rest = divmod(rest, size)
         if count:
             words.append(f"{count:,} {unit}")
-        if len(words) == 2 or (words and not count):
-            break
-    return " ".join(words) or "0 s"
+    return " ".join(words[:2]) or f"{seconds} s"

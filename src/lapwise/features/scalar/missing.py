@@ -39,8 +39,6 @@ def is_in(value: Node, members: Sequence[Any], *, nulls_equal: bool) -> Run:
 
 
 def _coalesce(call: Call) -> Run:
-    if call.nodes[0].constant:  # Polars may make one row of it, whatever the number of rows
-        raise Inexact(f"{call.name} of a constant", "a column first")
     runs = [node.run for node in call.nodes]
 
     def run(row: Sequence[Any]) -> Any:
