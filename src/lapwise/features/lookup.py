@@ -79,7 +79,7 @@ class OnlineLookup:
                 the store no longer answers for this time.
         """
         found: dict[str, Sequence[Any]] = {name: given(inputs, name) for name in self._inputs}
-        made, types = self._looked_up(inputs, at) if self._views else ({}, {})
+        made, types = self._looked_up(inputs, at) if self._views else ({}, self._made.types)
         found |= made if self._derived is None else self._derived.compute(inputs, made, types)
         return {name: found[name] for name in self.names}
 

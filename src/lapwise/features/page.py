@@ -21,7 +21,7 @@ from lapwise.features.fields import Fields, Side
 from lapwise.features.kernel import LEAST
 from lapwise.features.layout import Kept
 
-__all__ = ["HEAD", "Page", "Place", "join", "read_sides", "times_of"]
+__all__ = ["HEAD", "Flat", "Page", "Place", "join", "read_sides", "times_of"]
 
 HEAD = Struct("<II")
 times_of = Struct("<qqq").unpack_from
@@ -30,14 +30,18 @@ times_of = Struct("<qqq").unpack_from
 Place: TypeAlias = tuple[int, int, list[Any]]
 """What orders items: event, known and key of a row; the beginning of a tile."""
 
+Flat: TypeAlias = tuple[list[int], list[Any]]
+"""One slot of all items: how many values each has, and the values of all of them, in order."""
+
 _encode = msgspec.msgpack.Encoder().encode
-read_sides = msgspec.msgpack.Decoder(list[Side]).decode
+read_sides = msgspec.msgpack.Decoder(list[Flat]).decode
+"""Return each slot of a page's items."""
 _read_rows = msgspec.msgpack.Decoder(list[Kept | None]).decode
 
 
 def join(number: int, items: bytes, sides: list[Side] | None, rows: bytes) -> bytes:
     """Return the bytes of a page from its parts."""
-    apart = b"" if sides is None else _encode(sides)
+    apart = b"" if sides is None else _encode(_flat(sides))
     return b"".join((HEAD.pack(number, len(apart)), items, apart, rows))
 
 
@@ -76,8 +80,8 @@ class Page:
             (times_of(item)[0], LEAST, []) if row is None else (row.event or 0, row.known, row.key)
             for item, row in zip(items, rows, strict=True)
         ]
-        apart = read_sides(content[stop : stop + sides]) if sides else [[] for _ in items]
-        return cls(places, items, apart, rows)
+        apart = read_sides(content[stop : stop + sides]) if sides else []
+        return cls(places, items, _upright(apart, number), rows)
 
     def encode(self, fields: Fields) -> bytes:
         """Return the page's bytes."""
@@ -107,3 +111,25 @@ class Page:
         self.items[part] = other.items
         self.sides[part] = other.sides
         self.rows[part] = other.rows
+
+
+def _flat(sides: list[Side]) -> list[Flat]:
+    """Lay the values of each slot in one row: a look-up makes few lists of it, however many items."""
+    return [
+        (
+            [len(values) for values in slot],
+            [value for values in slot for value in values],
+        )
+        for slot in zip(*sides, strict=True)
+    ]
+
+
+def _upright(flat: list[Flat], number: int) -> list[Side]:
+    """Return the sides of items that were laid flat."""
+    sides: list[Side] = [[] for _ in range(number)]
+    for counts, values in flat:
+        start = 0
+        for side, count in zip(sides, counts, strict=True):
+            side.append(values[start : start + count])
+            start += count
+    return sides

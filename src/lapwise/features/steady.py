@@ -24,8 +24,9 @@ _CHOOSING = ("Coalesce", "FillNull")
 
 @dataclass(slots=True)
 class Steady:
-    """Expressions, and the constants that they read as columns: one value each, by name."""
+    """Expressions, serialised and not, and the constants that they read as columns, a value each."""
 
+    trees: list[Any] = field(default_factory=list)
     expressions: list[pl.Expr] = field(default_factory=list)
     constants: list[pl.Series] = field(default_factory=list)
 
@@ -45,8 +46,9 @@ def steady(serialized: str, schema: tuple[tuple[str, pl.DataType], ...]) -> Stea
     found = Steady()
     empty = pl.LazyFrame(schema=dict(schema))
     for _, expression in msgspec.json.decode(serialized)["outputs"]:
-        tree = json.loads(expression)
-        found.expressions.append(_expression(_rewritten(tree, empty, found.constants)))
+        tree = _rewritten(json.loads(expression), empty, found.constants)
+        found.trees.append(tree)
+        found.expressions.append(_expression(tree))
     return found
 
 

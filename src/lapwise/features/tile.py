@@ -22,7 +22,7 @@ from lapwise.features.page import Page, times_of
 
 __all__ = ["FOLD_ROWS", "Folded", "fold"]
 
-FOLD_ROWS = 8
+FOLD_ROWS = 4
 """A tile of fewer rows is not worth an item and a page of its own."""
 
 Folded: TypeAlias = tuple[int, Page]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import compress
+from itertools import accumulate, chain, compress, repeat
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,12 +17,12 @@ import polars as pl
 
 from lapwise.core.model import Column
 from lapwise.features.codes import from_code
-from lapwise.features.fields import POSITION, ROWS, UNTIL, VISIBLE, ColumnFields, Fields, Side
+from lapwise.features.fields import POSITION, ROWS, UNTIL, VISIBLE, ColumnFields, Fields
 from lapwise.features.finish import check_sums, finisher
 from lapwise.features.kernel import LEAST
 from lapwise.features.layout import ColumnLayout
 from lapwise.features.model import Aggregate, FeatureView
-from lapwise.features.page import HEAD, read_sides
+from lapwise.features.page import HEAD, Flat, read_sides
 from lapwise.features.request import type_of
 from lapwise.features.types import feature_type
 
@@ -114,7 +114,9 @@ class _Seen:
         self.view, self.fields, self.starts = view, fields, starts
         self.runs: list[tuple[int, int]] = []
         self._parts: list[bytes] = []
-        self._sides: list[Side] = []
+        self._counts: list[list[int]] = [[] for _ in fields.slots]
+        self._values: list[list[Any]] = [[] for _ in fields.slots]
+        self._ends: list[list[int]] = []
         self._stops: list[int] = []
         self._number = 0
         self._least: list[list[int]] | None = None
@@ -139,10 +141,11 @@ class _Seen:
                 start = here + width
                 self._number += count - 1
                 if sides:
-                    at = index + len(apart) - number
-                    apart[at : at + 1] = read_sides(detail[end : end + more])
+                    _unfold(apart, index + len(apart[0][0]) - number, detail[end : end + more])
             self._parts.append(page[start:stop])
-            self._sides += apart
+            for slot, (counts, values) in enumerate(apart):
+                self._counts[slot] += counts
+                self._values[slot] += values
             self._number += number
         self._stops.append(self._number)
 
@@ -163,9 +166,10 @@ class _Seen:
         if not shown.all():
             before = [0, *np.cumsum(shown).tolist()]
             self._stops = [before[stop] for stop in self._stops]
-            self._sides = list(compress(self._sides, shown.tolist()))
+            self._hide(shown.tolist())
             items = items[shown]
         self.items = items
+        self._ends = [[0, *accumulate(counts)] for counts in self._counts]
         positions = items[:, POSITION].tolist()
         low = 0
         for high in self._stops:
@@ -174,6 +178,13 @@ class _Seen:
         self._bounds = np.array([bound for run in self.runs for bound in run], np.intp)
         self._check()
         self.added = self._reduced(np.add, self.fields.added)
+
+    def _hide(self, shown: list[bool]) -> None:
+        """Drop the sides of items that are not seen."""
+        for slot, counts in enumerate(self._counts):
+            of_each = chain.from_iterable(map(repeat, shown, counts))
+            self._values[slot] = list(compress(self._values[slot], of_each))
+            self._counts[slot] = list(compress(counts, shown))
 
     def _reduced(self, how: np.ufunc, block: slice) -> list[list[int]]:
         """Reduce some numbers over each run; those of an empty run are 0."""
@@ -229,7 +240,7 @@ class _Seen:
             if index < 0:
                 found.append(None)
             elif slot >= 0:
-                found.append(self._sides[index][slot][place])
+                found.append(self._values[slot][self._ends[slot][index] + place])
             else:
                 code = (column.latest if back else column.first) + place
                 found.append(from_code(self.items.item(index, code), column.layout))
@@ -252,7 +263,16 @@ class _Seen:
 
     def distinct(self, slot: int, window: int) -> Scalars:
         """Count the values of a window of each entity that differ."""
+        ends, values = self._ends[slot], self._values[slot]
         return [
-            len({value for side in self._sides[start:stop] for value in side[slot]})
+            len(set(values[ends[start] : ends[stop]]))
             for start, stop in self.runs[window :: len(self.starts)]
         ]
+
+
+def _unfold(apart: list[Flat], index: int, content: bytes) -> None:
+    """Put the sides of a tile's rows in place of the tile's."""
+    for (counts, values), (more, others) in zip(apart, read_sides(content), strict=True):
+        start = sum(counts[:index])
+        values[start : start + counts[index]] = others
+        counts[index : index + 1] = more

@@ -24,6 +24,7 @@ from lapwise.features.scalar import (
 from lapwise.features.scalar.cast import cast
 from lapwise.features.scalar.evaluator import Evaluator
 from lapwise.features.scalar.node import Call, Inexact, Node, Run, constantly, lift2
+from lapwise.features.steady import Steady, steady
 
 if TYPE_CHECKING:
     from lapwise.features.demand import OnDemand
@@ -72,50 +73,65 @@ def translate(feature: OnDemand, types: Mapping[str, pl.DataType]) -> Evaluator:
             expected=f"one of {', '.join(types)[:160]}",
             fix="name the function's parameters after input columns or earlier features",
         )
+    try:
+        plan = steady(feature.serialized, tuple(inputs.items()))
+    except pl.exceptions.PolarsError as error:
+        raise _unfit(feature, inputs, error) from error
     outputs = [
-        _output(feature, name, expression, inputs)
-        for name, expression in feature.definition.outputs
+        _output(feature, name, tree, inputs, plan)
+        for name, tree in zip(feature.outputs, plan.trees, strict=True)
     ]
     return Evaluator(feature, inputs, outputs)
 
 
 def _output(
-    feature: OnDemand, name: str, expression: str, inputs: Mapping[str, pl.DataType]
+    feature: OnDemand, name: str, tree: Any, inputs: Mapping[str, pl.DataType], plan: Steady
 ) -> Node:
     try:
-        return _Translator(inputs).node(json.loads(expression))
+        return _Translator(inputs, plan.constants).node(tree)
     except Inexact as reason:
         raise FeatureError(
-            f"on-demand feature '{feature.name}.{name}' has no form for one row that is equal to the bit",
+            f"on-demand feature '{feature.name}.{name}' has no form for one row that is equal to"
+            " the bit",
             value=str(reason),
             expected="operations of docs/features.md, on the types given there",
             fix=reason.mend,
         ) from None
     except pl.exceptions.PolarsError as error:
-        raise FeatureError(
-            f"on-demand feature '{feature.name}' cannot be computed",
-            value=str(error).partition("\n")[0],
-            expected="expressions that fit the types of "
-            + ", ".join(f"{one} ({dtype})" for one, dtype in inputs.items()),
-        ) from error
+        raise _unfit(feature, inputs, error) from error
+
+
+def _unfit(feature: OnDemand, inputs: Mapping[str, pl.DataType], error: Exception) -> FeatureError:
+    return FeatureError(
+        f"on-demand feature '{feature.name}' cannot be computed",
+        value=str(error).partition("\n")[0],
+        expected="expressions that fit the types of "
+        + ", ".join(f"{one} ({dtype})" for one, dtype in inputs.items()),
+    )
 
 
 class _Translator:
     """Translates expressions of a row's columns."""
 
-    def __init__(self, inputs: Mapping[str, pl.DataType]) -> None:
+    def __init__(self, inputs: Mapping[str, pl.DataType], constants: Sequence[pl.Series]) -> None:
         for dtype in inputs.values():
             if not isinstance(dtype, _TYPES):
                 raise Inexact(f"a value of type {dtype}")
         self._inputs = dict(inputs)
         self._places = {name: place for place, name in enumerate(inputs)}
-        self._empty = pl.LazyFrame(schema=self._inputs)
+        self._chosen = {
+            one.name: Node(one.dtype, constantly(one.to_physical()[0])) for one in constants
+        }
+        chosen = {one.name: one.dtype for one in constants}
+        self._empty = pl.LazyFrame(schema={**self._inputs, **chosen})
 
     def node(self, tree: Any) -> Node:
         """Return the translation of a serialised expression."""
         kind, body = _variant(tree)
         if kind == "Alias":
             return self.node(body[0])
+        if kind == "Column" and body in self._chosen:
+            return self._chosen[body]
         if kind == "Column":
             return Node(self._inputs[body], itemgetter(self._places[body]))
         dtype = self._dtype(tree)
