@@ -49,7 +49,7 @@ def lapwise_extremes(events: pl.LazyFrame, examples: pl.DataFrame) -> pl.DataFra
 
 
 def _lapwise(views: list, events: pl.LazyFrame, examples: pl.DataFrame) -> pl.DataFrame:  # type: ignore[type-arg]
-    from lapwise.features.join import point_in_time
+    from lapwise.features.offline.join import point_in_time
 
     return point_in_time(examples, views, time="at", tables={"events": events})
 

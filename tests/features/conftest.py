@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lapwise.features.backend import Backend
+from lapwise.features.online.backend import Backend
 from tests.features.places import open_place
 from tests.redis_server import RedisServer
 

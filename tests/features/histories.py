@@ -15,8 +15,8 @@ from lapwise.core.declaration import Table
 from lapwise.core.duration import format_duration
 from lapwise.core.model import Column
 from lapwise.features import model as lw
-from lapwise.features.join import point_in_time
 from lapwise.features.model import Aggregate, FeatureView, Latest
+from lapwise.features.offline.join import point_in_time
 from lapwise.features.request import in_microseconds
 from tests.features.reference import EPOCH, Row
 

@@ -7,9 +7,9 @@ import sys
 import textwrap
 from pathlib import Path
 
-from lapwise.features.backend import Backend, Writer
-from lapwise.features.backends.lmdb import LmdbBackend
-from lapwise.features.backends.redis import RedisBackend
+from lapwise.features.online.backend import Backend, Writer
+from lapwise.features.online.backends.lmdb import LmdbBackend
+from lapwise.features.online.backends.redis import RedisBackend
 
 
 def open_place(place: str) -> Backend:

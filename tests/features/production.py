@@ -12,13 +12,13 @@ import polars as pl
 from lapwise.core.declaration import Table
 from lapwise.core.model import Column
 from lapwise.features import model as lw
-from lapwise.features.cause import Former, Traces
-from lapwise.features.demand import OnDemand
+from lapwise.features.expressions.demand import OnDemand
 from lapwise.features.frame import Feature
-from lapwise.features.lookup import OnlineLookup
 from lapwise.features.model import FeatureView
-from lapwise.features.online import OnlineStore
-from lapwise.features.parity import Difference, compare
+from lapwise.features.online.lookup import OnlineLookup
+from lapwise.features.online.store import OnlineStore
+from lapwise.features.proving.cause import Former, Traces
+from lapwise.features.proving.parity import Difference, compare
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 TABLE = Table("landings", "landings.parquet", key="flight", event="landed", known="reported")

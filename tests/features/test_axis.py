@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from lapwise.features import model as lw
-from lapwise.features.axis import Timeline, sort_pairs
 from lapwise.features.grain import last_sight, start_of
-from lapwise.features.join import point_in_time
 from lapwise.features.model import FeatureView
+from lapwise.features.offline.axis import Timeline, sort_pairs
+from lapwise.features.offline.join import point_in_time
 from tests.features.test_join import MOMENT as SOON
 from tests.features.test_join import TABLE, examples_of, table_of
 

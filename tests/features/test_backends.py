@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lapwise.features.backend import Backend, Writer
-from lapwise.features.backends.redis import RedisBackend
+from lapwise.features.online.backend import Backend, Writer
+from lapwise.features.online.backends.redis import RedisBackend
 from tests.features.places import put
 from tests.redis_server import RedisServer
 

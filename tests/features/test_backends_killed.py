@@ -11,8 +11,8 @@ import uuid
 import pytest
 
 from lapwise.core.errors import ConflictError
-from lapwise.features.backend import Backend, Writer
-from lapwise.features.backends.redis import RedisBackend
+from lapwise.features.online.backend import Backend, Writer
+from lapwise.features.online.backends.redis import RedisBackend
 from tests.features.places import count_up, counted, end, line_of, open_place, start
 from tests.redis_server import RedisServer
 

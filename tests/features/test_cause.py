@@ -15,10 +15,10 @@ import polars as pl
 import pytest
 
 from lapwise.features import model as lw
-from lapwise.features.cause import Former
-from lapwise.features.demand import on_demand
+from lapwise.features.expressions.demand import on_demand
 from lapwise.features.model import FeatureView
-from lapwise.features.online import OnlineStore
+from lapwise.features.online.store import OnlineStore
+from lapwise.features.proving.cause import Former
 from tests.features.production import (
     HOUR,
     PLANE,

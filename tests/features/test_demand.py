@@ -10,8 +10,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from lapwise.core.errors import DeclarationError, FeatureError
-from lapwise.features.demand import OnDemand, OnDemandDefinition, on_demand
-from lapwise.features.proof import prove_elementwise
+from lapwise.features.expressions.demand import OnDemand, OnDemandDefinition, on_demand
+from lapwise.features.expressions.proof import prove_elementwise
 
 
 def calendar(scheduled_departure: pl.Expr) -> dict[str, pl.Expr]:

@@ -15,11 +15,11 @@ from lapwise.core.declaration import Table
 from lapwise.core.errors import DeclarationError, FeatureError
 from lapwise.features import model as lw
 from lapwise.features.definition import load_definition
-from lapwise.features.demand import on_demand
+from lapwise.features.expressions.demand import on_demand
+from lapwise.features.expressions.scalar import translate
 from lapwise.features.frame import Feature, build_frame, compute, feature_names, read_frame
 from lapwise.features.model import FeatureView
 from lapwise.features.order import columns_read
-from lapwise.features.scalar import translate
 from lapwise.features.types import feature_type
 from lapwise.store.model import Store
 from lapwise.store.open import open_store

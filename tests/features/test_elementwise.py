@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from lapwise.core.errors import DeclarationError
-from lapwise.features.elementwise import check_elementwise, serialize
+from lapwise.features.expressions.elementwise import check_elementwise, serialize
 
 X, Y = pl.col("x"), pl.col("y")
 

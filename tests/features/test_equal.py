@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lapwise.features import tile
-from lapwise.features.lookup import OnlineLookup
 from lapwise.features.model import FeatureView
-from lapwise.features.online import OnlineStore
+from lapwise.features.online import tile
+from lapwise.features.online.lookup import OnlineLookup
+from lapwise.features.online.store import OnlineStore
 from tests.features.histories import (
     CLOCKS,
     WORLDS,

@@ -13,8 +13,8 @@ import pytest
 from lapwise.core.clock import parse_time
 from lapwise.core.declaration import Table
 from lapwise.features import model as lw
-from lapwise.features.join import point_in_time
 from lapwise.features.model import FeatureView
+from lapwise.features.offline.join import point_in_time
 from lapwise.loop.bootstrap import open_workshop
 from lapwise.loop.init import start_project
 from lapwise.loop.lap import lap

@@ -16,7 +16,7 @@ from lapwise.core.errors import FeatureError, NotFoundError
 from lapwise.core.model import DatasetVersion, FeatureFrame
 from lapwise.features import model as lw
 from lapwise.features.definition import definition_digest, load_definition
-from lapwise.features.demand import OnDemand, OnDemandDefinition, on_demand
+from lapwise.features.expressions.demand import OnDemand, OnDemandDefinition, on_demand
 from lapwise.features.frame import Feature, build_frame, compute, read_frame
 from lapwise.features.model import FeatureView
 from lapwise.store.model import Store

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from lapwise.core.declaration import Table
 from lapwise.core.model import Column
-from lapwise.features import tile
-from lapwise.features.lookup import OnlineLookup
 from lapwise.features.model import FeatureView
-from lapwise.features.online import OnlineStore
+from lapwise.features.online import tile
+from lapwise.features.online.lookup import OnlineLookup
+from lapwise.features.online.store import OnlineStore
 from tests.features.reference import Row
 from tests.features.test_join import (
     HISTORY,
@@ -232,7 +232,7 @@ def test_entities_of_two_columns_and_keys_of_two() -> None:
     examples = [{"who": who, "at": 18} for who in ("a", "b" * 1000, None)] * 3
     answers: list[Any] = [True, True, True, False, False, False, None, None, None]
     frame = examples_of(examples).with_columns(b=pl.Series(answers, dtype=pl.Boolean))
-    from lapwise.features.join import point_in_time
+    from lapwise.features.offline.join import point_in_time
 
     wanted = point_in_time(frame, [view], time="at", tables={"history": table_of(rows).lazy()})
     columns = [Column(name="who", dtype="String"), Column(name="b", dtype="Boolean")]

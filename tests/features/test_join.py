@@ -17,8 +17,8 @@ from polars.testing import assert_frame_equal
 from lapwise.core.declaration import Table
 from lapwise.core.errors import DataError, FeatureError
 from lapwise.features import model as lw
-from lapwise.features.join import point_in_time
 from lapwise.features.model import Aggregate, FeatureView, Latest
+from lapwise.features.offline.join import point_in_time
 from tests.features.reference import EPOCH, Row, features_of
 
 KINDS = {

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lapwise.features.distinct import distinct, identities
 from lapwise.features.kernel import (
     LEAST,
     Cover,
@@ -25,7 +24,8 @@ from lapwise.features.kernel import (
     square_limbs,
     window_sum,
 )
-from lapwise.features.layers import Layers
+from lapwise.features.offline.distinct import distinct, identities
+from lapwise.features.offline.layers import Layers
 
 SIZE = 37
 RANGES = st.lists(

@@ -12,9 +12,9 @@ from lapwise.core.declaration import Table
 from lapwise.core.errors import FeatureError
 from lapwise.core.model import Column
 from lapwise.features import model as lw
-from lapwise.features.join import point_in_time
-from lapwise.features.lookup import OnlineLookup
 from lapwise.features.model import FeatureView
+from lapwise.features.offline.join import point_in_time
+from lapwise.features.online.lookup import OnlineLookup
 from tests.features.test_equal import FOLDS, opened
 
 TIGHT = Table("tight", "tight.parquet", key="key", event="at")

@@ -14,11 +14,11 @@ from lapwise.core.declaration import Table
 from lapwise.core.errors import FeatureError
 from lapwise.core.model import Column
 from lapwise.features import model as lw
-from lapwise.features.demand import on_demand
+from lapwise.features.expressions.demand import on_demand
 from lapwise.features.frame import Feature, compute
-from lapwise.features.lookup import OnlineLookup
 from lapwise.features.model import FeatureView
-from lapwise.features.online import OnlineStore
+from lapwise.features.online.lookup import OnlineLookup
+from lapwise.features.online.store import OnlineStore
 
 NOW = datetime(2013, 1, 5, 12, tzinfo=UTC)
 MICROS = 1_357_387_200_000_000

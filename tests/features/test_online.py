@@ -16,9 +16,9 @@ from lapwise.core.declaration import Table
 from lapwise.core.errors import ConflictError, FeatureError, NotFoundError
 from lapwise.core.model import Column
 from lapwise.features import model as lw
-from lapwise.features.lookup import OnlineLookup
 from lapwise.features.model import FeatureView, view_digest
-from lapwise.features.online import OnlineStore
+from lapwise.features.online.lookup import OnlineLookup
+from lapwise.features.online.store import OnlineStore
 
 TABLE = Table("events", "events.parquet", key="id", event="at")
 VIEW = FeatureView(
@@ -52,7 +52,7 @@ WRITER = """
     import sys
     from pathlib import Path
     from tests.features.test_online import ROWS, TABLE, VIEW, rows
-    from lapwise.features.online import OnlineStore
+    from lapwise.features.online.store import OnlineStore
 
     with OnlineStore.open(Path(sys.argv[1])) as store:
         for batch in range(int(sys.argv[2]), 10_000):
@@ -231,7 +231,7 @@ def test_a_store_that_is_not_there_or_open_already(tmp_path: Path) -> None:
 def test_it_makes_room_when_there_is_too_little(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lapwise.features.backends.lmdb._ROOM", 1 << 17)
+    monkeypatch.setattr("lapwise.features.online.backends.lmdb._ROOM", 1 << 17)
     with OnlineStore.open(tmp_path) as store:
         store.materialize([VIEW], {"events": rows(0, 0).lazy()}, at=0)
         for first in range(0, 4000, 500):

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from lapwise.core.errors import FeatureError
-from lapwise.features.lookup import OnlineLookup
-from lapwise.features.online import OnlineStore
-from lapwise.features.parity import Parity, compare
+from lapwise.features.online.lookup import OnlineLookup
+from lapwise.features.online.store import OnlineStore
+from lapwise.features.proving.parity import Parity, compare
 from tests.features.test_lookup import (
     COLUMNS,
     DAY,

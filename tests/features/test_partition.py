@@ -21,13 +21,13 @@ from lapwise.core.declaration import Table
 from lapwise.core.errors import DataError, FeatureError, StorageFullError
 from lapwise.core.protocols import Executor, InThisProcess
 from lapwise.features import model as lw
-from lapwise.features.join import point_in_time
 from lapwise.features.model import FeatureView
-from lapwise.features.partition import share_of
+from lapwise.features.offline.join import point_in_time
+from lapwise.features.offline.partition import share_of
+from lapwise.features.offline.shuffle import partitions_of, size_of
+from lapwise.features.offline.sink import sink_point_in_time
+from lapwise.features.offline.spill import SHARE, Spill, load
 from lapwise.features.rows import rows_of
-from lapwise.features.shuffle import partitions_of, size_of
-from lapwise.features.sink import sink_point_in_time
-from lapwise.features.spill import SHARE, Spill, load
 from lapwise.loop.pool import ProcessPool
 from tests.features.reference import EPOCH
 
@@ -172,7 +172,7 @@ def test_the_file_of_a_join_is_the_join(pool: ProcessPool, scratch: Path, tmp_pa
 HASHES = """
 import json, sys
 import polars as pl
-from lapwise.features.partition import share_of
+from lapwise.features.offline.partition import share_of
 frame = pl.read_ipc_stream(sys.argv[1])
 print(json.dumps([frame.select(share_of(columns, 4096)).to_series().to_list() for columns in (
     ["i"], ["s"], ["b"], ["d"], ["i", "s", "b", "d"])]))

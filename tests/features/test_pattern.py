@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lapwise.features.pattern import compiled, is_literal
-from lapwise.features.scalar import translate
-from lapwise.features.scalar.node import Defer
+from lapwise.features.expressions.pattern import compiled, is_literal
+from lapwise.features.expressions.scalar import translate
+from lapwise.features.expressions.scalar.node import Defer
 from tests.features.scalar.test_equality import declared
 
 PIECES = ("a", "b", "1", ".", r"\d", r"\w", r"\s", "[ab]", "[^a]", "[a-c1]", r"\.", r"\b", "(a|b)",

@@ -13,7 +13,7 @@ from random import Random
 import polars as pl
 import pytest
 
-from lapwise.features.online import OnlineStore
+from lapwise.features.online.store import OnlineStore
 from tests.features.histories import CLOCKS, World, make_world, row_of
 from tests.features.reference import Row
 from tests.features.test_equal import forget, moments, online, require_equal
@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 import polars as pl
 from lapwise.core.clock import parse_time
-from lapwise.features.online import OnlineStore
+from lapwise.features.online.store import OnlineStore
 from tests.features.histories import CLOCKS, make_world
 location, rows, first, step, size = sys.argv[1:]
 world = make_world(CLOCKS[0], grain=3, pair=True, text=pl.String, kinds=3)

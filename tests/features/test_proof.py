@@ -9,9 +9,9 @@ import pytest
 
 from lapwise.core.digest import encode_canonical
 from lapwise.core.errors import FeatureError
-from lapwise.features.demand import OnDemand, OnDemandDefinition, on_demand
-from lapwise.features.proof import prove_elementwise
-from lapwise.features.scalar.translation import FAMILIES
+from lapwise.features.expressions.demand import OnDemand, OnDemandDefinition, on_demand
+from lapwise.features.expressions.proof import prove_elementwise
+from lapwise.features.expressions.scalar.translation import FAMILIES
 
 
 @on_demand

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from lapwise.core.errors import DeclarationError, LapwiseError, StorageFullError, StoreError
-from lapwise.features.backend import Writer
-from lapwise.features.backends.redis import RedisBackend
+from lapwise.features.online.backend import Writer
+from lapwise.features.online.backends.redis import RedisBackend
 from tests.features.places import count_up, counted, end, line_of, start
 from tests.ports import fixed_port
 from tests.redis_server import RedisServer

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lapwise.core.errors import StoreError
-from lapwise.features.backends.redis import RedisBackend
+from lapwise.features.online.backends.redis import RedisBackend
 from tests.features.places import count_up, counted
 from tests.redis_server import RedisServer
 

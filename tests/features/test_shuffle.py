@@ -20,8 +20,8 @@ from polars.testing import assert_frame_equal
 from lapwise.core.declaration import Table
 from lapwise.core.errors import FeatureError
 from lapwise.features import model as lw
-from lapwise.features.join import point_in_time
 from lapwise.features.model import FeatureView
+from lapwise.features.offline.join import point_in_time
 from lapwise.loop.pool import ProcessPool
 
 TABLE = Table("history", "history.parquet", key="key", event="event", known="known")
@@ -92,7 +92,7 @@ def test_a_killed_worker_is_an_error_that_names_the_view(scratch: Path) -> None:
 PROGRAM = """
 import resource, sys
 from tests.features.test_shuffle import LARGE, large, of_large
-from lapwise.features.join import point_in_time
+from lapwise.features.offline.join import point_in_time
 from lapwise.loop.pool import ProcessPool
 if sys.argv[1] == "full":
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))

@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lapwise.features.demand import OnDemand
-from lapwise.features.scalar import translate
-from lapwise.features.scalar.kinds import is_same
+from lapwise.features.expressions.demand import OnDemand
+from lapwise.features.expressions.scalar import translate
+from lapwise.features.expressions.scalar.kinds import is_same
 from tests.features.scalar.test_equality import declared
 
 B, X, N = pl.col("b"), pl.col("x"), pl.col("n")

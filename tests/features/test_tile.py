@@ -12,10 +12,10 @@ from lapwise.core.declaration import Table
 from lapwise.core.errors import FeatureError
 from lapwise.core.model import Column
 from lapwise.features import model as lw
-from lapwise.features.join import point_in_time
-from lapwise.features.lookup import OnlineLookup
 from lapwise.features.model import FeatureView
-from lapwise.features.online import OnlineStore
+from lapwise.features.offline.join import point_in_time
+from lapwise.features.online.lookup import OnlineLookup
+from lapwise.features.online.store import OnlineStore
 
 MINUTE, HOUR = 60_000_000, 3_600_000_000
 TABLE = Table("events", "events.parquet", key="id", event="at", known="known")

@@ -10,8 +10,8 @@ import pytest
 
 from lapwise.core.declaration import Table
 from lapwise.features import model as lw
-from lapwise.features.join import point_in_time
 from lapwise.features.model import Aggregate, FeatureView
+from lapwise.features.offline.join import point_in_time
 from lapwise.features.types import feature_type
 
 DAY = datetime(2013, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from lapwise.features import model as lw
 from lapwise.features.model import FeatureView
-from lapwise.features.seen import Seen
+from lapwise.features.offline.seen import Seen
 from tests.features.reference import Row
 from tests.features.test_join import EXAMPLE, PROMPT, RUN, TABLE, VIEWS, joined, table_of
 

@@ -100,7 +100,10 @@ def test_what_was_registered_before_is_declared(empty_place: Place) -> None:
         Path(empty_place.url.partition("///")[2]).parent.mkdir()
     with database.write() as connection:
         migrate(connection, "0004")
-        for kind, name, body in (("feature_view", "plane", view), ("on_demand", "calendar", demand)):
+        for kind, name, body in (
+            ("feature_view", "plane", view),
+            ("on_demand", "calendar", demand),
+        ):
             connection.execute(
                 text("INSERT INTO record (kind, digest, body) VALUES (:k, :d, :b)"),
                 {"k": kind, "d": digests[name], "b": encode(body)},

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lapwise.features.definition import definition_digest, keep_definition, load_definition
-    from lapwise.features.demand import OnDemand, on_demand
+    from lapwise.features.expressions.demand import OnDemand, on_demand
+    from lapwise.features.expressions.proof import prove_elementwise
     from lapwise.features.frame import build_frame, compute, feature_names, read_frame
-    from lapwise.features.join import point_in_time
-    from lapwise.features.lookup import OnlineLookup
     from lapwise.features.model import (
         Aggregate,
         FeatureView,
@@ -32,11 +31,12 @@ if TYPE_CHECKING:
         view_definition,
         view_digest,
     )
-    from lapwise.features.online import Materialized, OnlineStore, Pushed
-    from lapwise.features.parity import Difference, Parity, compare
-    from lapwise.features.proof import prove_elementwise
-    from lapwise.features.sink import sink_point_in_time
-    from lapwise.features.state import ViewStats
+    from lapwise.features.offline.join import point_in_time
+    from lapwise.features.offline.sink import sink_point_in_time
+    from lapwise.features.online.lookup import OnlineLookup
+    from lapwise.features.online.state import ViewStats
+    from lapwise.features.online.store import Materialized, OnlineStore, Pushed
+    from lapwise.features.proving.parity import Difference, Parity, compare
 
 __all__ = [
     "Aggregate",
@@ -78,26 +78,26 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
-    "Difference": "parity",
-    "Materialized": "online",
-    "OnDemand": "demand",
-    "OnlineLookup": "lookup",
-    "OnlineStore": "online",
-    "Parity": "parity",
-    "Pushed": "online",
-    "ViewStats": "state",
+    "Difference": "proving.parity",
+    "Materialized": "online.store",
+    "OnDemand": "expressions.demand",
+    "OnlineLookup": "online.lookup",
+    "OnlineStore": "online.store",
+    "Parity": "proving.parity",
+    "Pushed": "online.store",
+    "ViewStats": "online.state",
     "build_frame": "frame",
-    "compare": "parity",
+    "compare": "proving.parity",
     "compute": "frame",
     "definition_digest": "definition",
     "feature_names": "frame",
     "keep_definition": "definition",
     "load_definition": "definition",
-    "on_demand": "demand",
-    "point_in_time": "join",
-    "prove_elementwise": "proof",
+    "on_demand": "expressions.demand",
+    "point_in_time": "offline.join",
+    "prove_elementwise": "expressions.proof",
     "read_frame": "frame",
-    "sink_point_in_time": "sink",
+    "sink_point_in_time": "offline.sink",
 }
 
 

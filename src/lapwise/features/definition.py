@@ -8,7 +8,7 @@ from lapwise.core.declaration import Table
 from lapwise.core.digest import Digest
 from lapwise.core.duration import format_duration
 from lapwise.core.errors import NotFoundError
-from lapwise.features.demand import OnDemand, OnDemandDefinition
+from lapwise.features.expressions.demand import OnDemand, OnDemandDefinition
 from lapwise.features.model import FeatureView, ViewDefinition, view_definition, view_digest
 from lapwise.store.model import RecordSource, Store
 

@@ -15,11 +15,11 @@ from lapwise.core.errors import FeatureError
 from lapwise.core.model import Column, DatasetVersion, FeatureFrame, KeyPart, Metric
 from lapwise.core.protocols import Executor, Progress, SilentProgress
 from lapwise.features.definition import keep_definition
-from lapwise.features.demand import OnDemand
-from lapwise.features.join import MEMORY, point_in_time
+from lapwise.features.expressions.demand import OnDemand
+from lapwise.features.expressions.proof import prove_elementwise
 from lapwise.features.model import FeatureView
+from lapwise.features.offline.join import MEMORY, point_in_time
 from lapwise.features.order import check_order, given_by
-from lapwise.features.proof import prove_elementwise
 from lapwise.features.summary import keep_summary
 from lapwise.store.model import Store
 
@@ -51,10 +51,10 @@ def compute(
         features: what to compute.
         time: the examples' column of prediction times.
         tables: for each table's name all its rows.
-        memory: as in :func:`~lapwise.features.join.point_in_time`.
-        known: as in :func:`~lapwise.features.join.point_in_time`.
+        memory: as in :func:`~lapwise.features.offline.join.point_in_time`.
+        known: as in :func:`~lapwise.features.offline.join.point_in_time`.
         progress: where to show how far it has come, one unit a declared feature.
-        executor: as in :func:`~lapwise.features.join.point_in_time`.
+        executor: as in :func:`~lapwise.features.offline.join.point_in_time`.
 
     Raises:
         FeatureError: a column is missing, or a name is given twice.
@@ -130,7 +130,7 @@ def build_frame(
         datasets: for each table's name the version that ``tables`` reads.
         store: where the frame is kept.
         progress: where to show how far it has come.
-        memory: as in :func:`~lapwise.features.join.point_in_time`.
+        memory: as in :func:`~lapwise.features.offline.join.point_in_time`.
 
     Raises:
         FeatureError: the features cannot be computed from these examples and tables, or an

@@ -9,7 +9,7 @@ from lapwise.core.errors import DeclarationError
 from lapwise.features.model import FeatureView
 
 if TYPE_CHECKING:
-    from lapwise.features.demand import OnDemand
+    from lapwise.features.expressions.demand import OnDemand
 
 __all__ = ["check_order", "columns_read", "given_by"]
 

@@ -8,7 +8,7 @@ from lapwise.core.duration import format_duration
 from lapwise.features.model import Aggregate, FeatureView, ViewDefinition
 
 if TYPE_CHECKING:
-    from lapwise.features.demand import OnDemand
+    from lapwise.features.expressions.demand import OnDemand
 
 __all__ = ["aggregate_words", "declared_text", "feature_words"]
 

@@ -69,7 +69,7 @@ def point_in_time(
     [1, 2]
     """
     from lapwise.features import FeatureView, OnDemand, compute
-    from lapwise.features.join import MEMORY
+    from lapwise.features.offline.join import MEMORY
     from lapwise.loop.pool import ProcessPool
 
     asked = [features] if isinstance(features, FeatureView | OnDemand) else list(features)

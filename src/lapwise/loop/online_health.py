@@ -9,7 +9,7 @@ from lapwise.store.address import without_password
 from lapwise.store.doctor import Check
 
 if TYPE_CHECKING:
-    from lapwise.features.backends.redis_server import Server
+    from lapwise.features.online.backends.redis_server import Server
     from lapwise.loop.project import Project
 
 __all__ = ["check_online"]
@@ -41,7 +41,7 @@ def _folder(folder: str) -> Check:
 
 
 def _redis(url: str) -> Check:
-    from lapwise.features.backends.redis import RedisBackend
+    from lapwise.features.online.backends.redis import RedisBackend
 
     backend = RedisBackend.open(url, read_only=True)
     try:

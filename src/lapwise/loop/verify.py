@@ -15,7 +15,7 @@ from lapwise.core.feature import DifferentVector, FeatureCount, Verification
 from lapwise.core.ids import new_id
 from lapwise.data import scan
 from lapwise.features import FeatureView, OnlineLookup, Parity, compare
-from lapwise.features.cause import Again, Former, Traces
+from lapwise.features.proving.cause import Again, Former, Traces
 from lapwise.features.request import in_microseconds
 from lapwise.loop.deploy import folder_of
 from lapwise.loop.online import open_online

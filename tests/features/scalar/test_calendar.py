@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from lapwise.features.scalar.calendar import (
+from lapwise.features.expressions.scalar.calendar import (
     civil,
     days_from_civil,
     is_leap,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from lapwise.core.errors import DeclarationError, FeatureError
-from lapwise.features.demand import OnDemand, on_demand
+from lapwise.features.expressions.demand import OnDemand, on_demand
+from lapwise.features.expressions.scalar import translate
+from lapwise.features.expressions.scalar.kinds import is_same
 from lapwise.features.request import in_microseconds, input_frame
-from lapwise.features.scalar import translate
-from lapwise.features.scalar.kinds import is_same
 from tests.features.scalar.expressions import cases
 from tests.features.scalar.values import TYPES
 

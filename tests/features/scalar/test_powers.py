@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lapwise.features.scalar import Evaluator, translate
-from lapwise.features.scalar.kinds import is_same
-from lapwise.features.scalar.node import Defer
+from lapwise.features.expressions.scalar import Evaluator, translate
+from lapwise.features.expressions.scalar.kinds import is_same
+from lapwise.features.expressions.scalar.node import Defer
 from tests.features.scalar.test_equality import declared
 
 X, Y = pl.col("x"), pl.col("y")

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from lapwise.core.errors import FeatureError
-from lapwise.features.scalar import translate
-from lapwise.features.scalar.zone import zone_of
+from lapwise.features.expressions.scalar import translate
+from lapwise.features.expressions.scalar.zone import zone_of
 from tests.features.scalar.test_equality import check, declared
 
 DAY = 86_400_000_000

@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 
 from lapwise.core.errors import FeatureError
-from lapwise.features import elementwise
+from lapwise.features.expressions import elementwise
+from lapwise.features.expressions.scalar import translate
+from lapwise.features.expressions.scalar.kinds import is_same
+from lapwise.features.expressions.scalar.node import Defer
+from lapwise.features.expressions.scalar.translation import FAMILIES, OPERATORS
 from lapwise.features.request import in_microseconds, input_frame
-from lapwise.features.scalar import translate
-from lapwise.features.scalar.kinds import is_same
-from lapwise.features.scalar.node import Defer
-from lapwise.features.scalar.translation import FAMILIES, OPERATORS
 from tests.features.scalar.test_equality import declared
 
 X, Y, S, T, B, W, D = (pl.col(name) for name in ("x", "y", "s", "t", "b", "w", "d"))

@@ -7,8 +7,8 @@ import random
 import polars as pl
 import pytest
 
-from lapwise.features.scalar.node import Defer
-from lapwise.features.scalar.zone import zone_of
+from lapwise.features.expressions.scalar.node import Defer
+from lapwise.features.expressions.scalar.zone import zone_of
 
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC",
          "Africa/Casablanca", "America/Sao_Paulo", "Pacific/Apia"]  # fmt: skip

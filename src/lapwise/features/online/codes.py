@@ -1,0 +1,41 @@
+"""Values as int64 codes in the same order, and back."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lapwise.features.kernel import Int64
+from lapwise.features.online.layout import ColumnLayout
+
+__all__ = ["from_code", "to_codes"]
+
+_MAGNITUDE = 2**63 - 1
+_SIGN = 1 << 63
+_INTEGER, _FLOAT = Struct("<q").pack, Struct("<d").unpack
+
+
+def to_codes(numbers: NDArray[Any]) -> Int64:
+    """Map float64, uint64 or int64 numbers to int64 in the same order; NaN is the greatest."""
+    if numbers.dtype.kind == "f":
+        bits: Int64 = np.where(np.isnan(numbers), np.nan, numbers).view(np.int64)
+        return bits ^ ((bits >> np.int64(63)) & np.int64(_MAGNITUDE))
+    if numbers.dtype == np.uint64:
+        return (numbers ^ np.uint64(_SIGN)).view(np.int64)
+    return numbers
+
+
+def from_code(code: int, layout: ColumnLayout) -> Any:
+    """Return a code's value as the frame's ``to_list()`` gives it; times in microseconds."""
+    if layout.code[1] == "f":
+        return _FLOAT(_INTEGER(code ^ ((code >> 63) & _MAGNITUDE)))[0]
+    if layout.code == "<u8":
+        return code + _SIGN
+    if layout.storage == "bool":
+        return code != 0
+    if layout.storage == "time":
+        return int(layout.microseconds(code))
+    return code
