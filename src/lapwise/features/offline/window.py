@@ -65,18 +65,54 @@ def aggregate(
         feature.within: _Aggregates(seen, feature.within, places) for _, feature in view.features
     }
     computed: dict[str, pl.Series] = {}
+    ends = _Ends(seen.live)
     for source in ("", *rows.types):  # a column at a time, so that one is in memory
         column = _Column(source, view, seen) if source else None
         for name, feature in view.features:
-            if feature.column == source:
-                window = windows[feature.within]
-                computed[name] = window.feature(feature, column) if column else window.count()
+            if feature.column != source:
+                continue
+            window = windows[feature.within]
+            if column is None:
+                computed[name] = window.count()
+            elif feature.kind in ("first", "last"):
+                ends.add(name, source, window.end(feature, column))
+            else:
+                computed[name] = window.feature(feature, column)
         for window in windows.values():
             window.forget()
+    computed |= ends.gathered()
     series = [computed[name].alias(name) for name in view.names]
     if known:
         series.append(windows[view.widest].known().alias(f"{view.name}__known"))
     return series
+
+
+class _Ends:
+    """Features that are values of single rows: those of the same rows are gathered together.
+
+    Polars gathers columns beside each other, one thread each.
+    """
+
+    def __init__(self, live: pl.DataFrame) -> None:
+        self._live = live
+        self._rows: list[tuple[pl.Series, dict[str, str]]] = []
+
+    def add(self, name: str, source: str, rows: pl.Series) -> None:
+        """Note a feature: the values of a column in some rows, null where the row is null."""
+        if not self._rows or self._rows[-1][0] is not rows:
+            self._rows.append((rows, {}))
+        self._rows[-1][1][name] = source
+
+    def gathered(self) -> dict[str, pl.Series]:
+        """Return the features; -0.0 leaves as 0.0."""
+        found: dict[str, pl.Series] = {}
+        while self._rows:
+            rows, wanted = self._rows.pop()
+            columns = [pl.col(value_name(one)).gather(rows).alias(n) for n, one in wanted.items()]
+            for values in self._live.select(columns):
+                whole = not values.dtype.is_float()
+                found[values.name] = values if whole else values.set(values == 0.0, 0.0)
+        return found
 
 
 class _Column:
@@ -101,11 +137,6 @@ class _Column:
         if self.source.null_count() or (self.dtype.is_float() and self.source.is_nan().any()):
             return Observed(self.values.is_not_null().to_numpy())
         return None
-
-    def at(self, rows: pl.Series) -> pl.Series:
-        """Return the values of some rows of the table, null where the row is null."""
-        values = self.source.gather(rows)
-        return values.set(values == 0.0, 0.0) if self.dtype.is_float() else values
 
     @cached_property
     def identities(self) -> Int64:
@@ -208,10 +239,6 @@ class _Aggregates:
     def feature(self, feature: Aggregate, column: _Column) -> pl.Series:
         """Compute a feature of a column."""
         match feature.kind:
-            case "last":
-                return column.at(self._end(column, feature.place))
-            case "first":
-                return column.at(self._end(column, 0))
             case "min" | "max":
                 return self._extreme(feature, column)
             case "distinct":
@@ -229,8 +256,9 @@ class _Aggregates:
                 return self._floats(deviation(n, s1, self._square(feature, column), quantum))
         return self._floats(mean_of(n, s1, quantum))
 
-    def _end(self, column: _Column, place: int) -> pl.Series:
-        """Return the row in a place from the last, or the first (0), of a column's observations."""
+    def end(self, feature: Aggregate, column: _Column) -> pl.Series:
+        """Return the row of the table that a last or first value of a column is from."""
+        place = feature.place if feature.kind == "last" else 0
         slot = column.name if column.observed else "", place
         if slot not in self._ends:
             if place:

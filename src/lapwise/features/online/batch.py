@@ -250,6 +250,6 @@ def _plain(series: pl.Series, *, of_key: bool) -> list[Any]:
     elif dtype.is_float() and of_key:
         ordered: list[Any] = to_codes(series.cast(pl.Float64).to_numpy() + 0.0).tolist()
         return ordered
-    elif dtype.is_float():
-        series = series.fill_nan(None)
+    elif dtype.is_float() and np.isnan(series.to_numpy()).any():
+        return [None if value != value else value for value in series]  # noqa: PLR0124
     return series.to_list()
