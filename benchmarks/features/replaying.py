@@ -35,4 +35,4 @@ def verify(project: Path) -> Replayed:
     # 1: some differ, which is what is to be told.
     done = run([_LAPWISE, "features", "verify", "--json"], project, fine=(0, 1))
     told: dict[str, Any] = msgspec.json.decode(done.output)
-    return Replayed(project.name, told["rows"], told["equal"] / told["rows"])
+    return Replayed(project.name, told["rows"], told["equal"] / max(told["rows"], 1))

@@ -60,7 +60,7 @@ def test_a_page_that_was_never_lapped_is_described(fresh: World, call: Call) -> 
 
 def test_list_shows_who_owns_and_uses_it_and_how_fresh_it_is(online: World, call: Call) -> None:
     text = said(call("features", "list", cwd=online.root))
-    for word in ("ada", "<ada@example.org>", "staging v1", "up to date", "12.9%", "never"):
+    for word in ("ada", "staging v1", "up to date", "12.9%", "never"):
         assert word in text
     assert "12 min behind" in said(call("features", "list", "--as-of", LATER, cwd=online.root))
     view, demand = decoded(call("features", "list", "--json", "--as-of", LATER, cwd=online.root))
@@ -190,3 +190,16 @@ def test_help_has_an_example(verb: str, call: Call, tmp_path: Path) -> None:
     text = said(call("features", verb, "--help", cwd=tmp_path))
     assert f"Example: lapwise features {verb}" in text
     assert "--json" in text
+
+
+def test_help_shows_brackets_and_fills_its_lines(world: World, call: Call) -> None:
+    """A name in brackets is no style, and a docstring's line breaks are not the terminal's."""
+    done = call("features", "verify", "--help", cwd=world.root)
+    assert "the exit   \n code is 1; so it is if nothing" in check_width(done)
+    assert "[tool.lapwise]" in said(call("features", "list", "--help", cwd=world.root))
+
+
+def test_a_long_name_is_whole_in_the_list(world: World, call: Call) -> None:
+    world.edit('    "customer",\n    outcomes', '    "customer_of_all_shops",\n    outcomes')
+    assert "\ncustomer_of_all_shops " in check_width(call("features", "list", cwd=world.root))
+    assert "true" in said(call("features", "stats", "many", cwd=world.root))

@@ -151,7 +151,7 @@ def test_a_stopped_writer_overwrites_nobody(redis: RedisServer) -> None:
     stopped.send_signal(signal.SIGSTOP)
     started = time.monotonic()
     assert [backend.write(count_up) for _ in range(3)] == [1, 2, 3]
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30  # of 60 that a write would wait
     stopped.send_signal(signal.SIGCONT)
     assert [line_of(stopped), line_of(stopped)] == ["read 3", "wrote 4"]
     assert stopped.wait() == 0

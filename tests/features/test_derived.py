@@ -13,12 +13,15 @@ from polars.testing import assert_frame_equal
 
 from lapwise.core.declaration import Table
 from lapwise.core.errors import DeclarationError, FeatureError
+from lapwise.core.model import Column
 from lapwise.features import model as lw
 from lapwise.features.definition import load_definition
-from lapwise.features.expressions.demand import on_demand
+from lapwise.features.expressions.demand import OnDemand, on_demand
 from lapwise.features.expressions.scalar import translate
 from lapwise.features.frame import Feature, build_frame, compute, feature_names, read_frame
 from lapwise.features.model import FeatureView
+from lapwise.features.online.lookup import OnlineLookup
+from lapwise.features.online.store import OnlineStore
 from lapwise.features.order import columns_read
 from lapwise.features.types import feature_type
 from lapwise.store.model import Store
@@ -160,3 +163,31 @@ def test_a_circle_names_both() -> None:
 def test_a_name_that_nobody_gives_is_a_missing_column() -> None:
     with pytest.raises(FeatureError, match=r"'worse' reads a column that .* not have: 'trend'"):
         compute(examples(), [PLANE, worse], time="time", tables=tables())
+
+
+def test_another_polars_is_found_before_a_version_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Polars that means something else by an expression; what is not online yet is not judged."""
+
+    @on_demand
+    def doubled(usual: pl.Expr) -> dict[str, pl.Expr]:
+        return {"doubled": usual * 2.0}
+
+    def other(self: OnDemand, frame: pl.DataFrame) -> pl.DataFrame:
+        return meant(self, frame).with_columns(pl.all() + 1.0)
+
+    columns = [
+        Column(name="tail", dtype="String"),
+        Column(name="limit", dtype="Float64"),
+    ]
+    with OnlineStore.open(tmp_path / "online") as online:
+        lookup = OnlineLookup([*FEATURES, doubled], online, columns=columns)
+        meant = OnDemand.compute
+        with monkeypatch.context() as patch:
+            patch.setattr(OnDemand, "compute", other)
+            lookup.prove()
+            online.materialize([PLANE], tables(), at=round(DAY.timestamp() * 1e6) + 10**12)
+            with pytest.raises(FeatureError, match="is not the same without Polars"):
+                lookup.prove()
+        lookup.prove()

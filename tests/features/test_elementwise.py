@@ -70,6 +70,8 @@ REFUSED: dict[str, tuple[pl.Expr, str]] = {
     "replace": (X.str.replace(r"a.", "b"), "Replace with a regular expression"),
     "group": (X.str.replace("a", "$0$0"), "Replace with a regular expression"),
     "replace by a column": (X.str.replace("a", Y), "Replace by a column"),
+    "wide": (X.str.pad_start(10**12), "PadStart to more than"),
+    "wide zeros": (X.str.zfill(10**12), "ZFill to more than"),
     "strftime": (X.dt.strftime("%Y"), "ToString"),
     "parse": (X.str.to_datetime("%Y"), "Strptime"),
 }

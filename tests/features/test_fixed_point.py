@@ -36,6 +36,14 @@ def test_integers_round_exactly(values: list[int], exponent: int) -> None:
     assert fixed.values.tolist() == [round(Fraction(value, 2**exponent)) for value in values]
 
 
+@pytest.mark.parametrize("exponent", [2, 3, 60])
+def test_integers_at_the_ends_round_exactly(exponent: int) -> None:
+    """The greatest numbers of 64 bits, with and without a sign, do not wrap."""
+    for values, dtype in (([2**63 - 1, -(2**63)], pl.Int64), ([2**64 - 1, 2**63 + 1], pl.UInt64)):
+        fixed = to_fixed_point(pl.Series(values, dtype=dtype), 2.0**exponent, "here")
+        assert fixed.values.tolist() == [round(Fraction(one, 2**exponent)) for one in values]
+
+
 def test_default_quanta() -> None:
     """Booleans, integers and durations count whole; floats in 1/65536; null is 0."""
     for series, quanta in (

@@ -19,6 +19,7 @@ from lapwise.features.frame import Feature, compute
 from lapwise.features.model import FeatureView
 from lapwise.features.online.lookup import OnlineLookup
 from lapwise.features.online.store import OnlineStore
+from lapwise.features.request import in_microseconds
 
 NOW = datetime(2013, 1, 5, 12, tzinfo=UTC)
 MICROS = 1_357_387_200_000_000
@@ -58,6 +59,39 @@ DAY = FeatureView("day", TABLE, ("day", "who"), {"day_n": lw.count(within="3d")}
 def calendar(leaves: pl.Expr, distance: pl.Expr) -> dict[str, pl.Expr]:
     local = leaves.dt.convert_time_zone("America/New_York")
     return {"hour": local.dt.hour(), "far": distance > 100, "one": pl.lit(1), "leaf": leaves}
+
+
+@pytest.mark.parametrize("unit", ["Datetime", "Duration"])
+def test_nanoseconds_before_1970_leave_as_in_the_frame(tmp_path: Path, unit: str) -> None:
+    """An instant is the microsecond that it lies in, a duration is cut towards zero."""
+    dtype = getattr(pl, unit)("ns")
+    fine = pl.Series([-1, 1500, -1500, 999, -999, None], dtype=pl.Int64).cast(dtype)
+    kinds = {kind: getattr(lw, kind)("fine", within="1d") for kind in ("first", "min", "max")}
+    view = FeatureView("fine", TABLE, "who", {**kinds, "last": lw.last_n("fine", 3, within="1d")})
+    events = EVENTS[:6].with_columns(fine.alias("fine"))
+    asked = pl.DataFrame({"who": ["a", "b"], "now": [NOW, NOW]})
+    frame = compute(asked, [view], time="now", tables={"events": events.lazy()})
+    with OnlineStore.open(tmp_path) as store:
+        store.materialize([view], {"events": events.lazy()}, at=MICROS)
+        found = OnlineLookup([view], store, columns=COLUMNS[:1]).look_up(
+            {"who": ["a", "b"]}, at=MICROS
+        )
+    for name, values in found.items():
+        assert list(values) == in_microseconds(frame[name]).to_list(), name
+
+
+@pytest.mark.parametrize(("dtype", "who"), [("UInt64", 2**64), ("String", "\ud800")])
+def test_an_entity_that_no_table_can_name_is_refused(
+    tmp_path: Path, dtype: str, who: object
+) -> None:
+    """It is told as a wrong value, and does not break the server."""
+    events = EVENTS.with_columns(pl.lit("1").cast(getattr(pl, dtype)).alias("who"))
+    view = FeatureView("person", TABLE, "who", {"n": lw.count(within="1d")})
+    with OnlineStore.open(tmp_path) as store:
+        store.materialize([view], {"events": events.lazy()}, at=MICROS)
+        lookup = OnlineLookup([view], store, columns=[Column(name="who", dtype=dtype)])
+        with pytest.raises(FeatureError, match=r"the entity \(who\) has a value of a wrong type"):
+            lookup.look_up({"who": [who]}, at=MICROS)
 
 
 FEATURES: list[Feature] = [PERSON, DAY, calendar, "distance", "who"]

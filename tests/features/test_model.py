@@ -72,6 +72,7 @@ def test_the_quantum_is_part_of_the_version() -> None:
     [
         (lambda: lw.count(within="soon"), "not a duration: 'soon'"),
         (lambda: lw.count(within="0s"), "the window of a count is empty"),
+        (lambda: lw.count(within="9999999w"), "the window of a count is too long: '9999999w'"),
         (lambda: lw.last("", within="1d"), "a last needs a column"),
         (lambda: lw.sum("x", within="1d", quantum=0.1), "not a power of two: 0.1"),
         (lambda: lw.sum("x", within="1d", quantum=-2.0), "not a power of two"),
@@ -101,3 +102,10 @@ heavy = {"numpy", "polars", "pyarrow", "sqlalchemy", "sklearn"} & set(sys.module
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("within", [5, None, "9" * 5_000 + "d"], ids=["number", "none", "endless"])
+def test_what_is_no_duration_is_told(within: object) -> None:
+    """Pages are not type-checked before they are read."""
+    with pytest.raises(DeclarationError, match="not a duration"):
+        lw.count(within=within)  # type: ignore[arg-type]

@@ -210,6 +210,32 @@ def test_other_types_are_refused(tmp_path: Path) -> None:
         ] == [float(sum(range(ROWS)))]
 
 
+def test_a_rebuild_refuses_rows_without_a_key(tmp_path: Path) -> None:
+    """They are not passed over in silence: the frame refuses them too."""
+    table = rows(0).with_columns(id=pl.when(pl.col("id") > 0).then("id"))
+    with OnlineStore.open(tmp_path) as store, pytest.raises(FeatureError, match="have no key"):
+        store.materialize([VIEW], {"events": table.lazy()}, at=10**9)
+
+
+def test_the_order_of_a_table_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that comes after the floor has passed it was corrected before: it is not counted."""
+    monkeypatch.setattr("lapwise.features.online.store._STEP", 1)
+    hour = 3_600_000_000
+    told = [(1, 3 * hour // 2, 2 * hour), (2, 5 * hour, 5 * hour), (1, 5 * hour, hour)]
+    table = pl.DataFrame(told, schema=["id", "at", "known"], orient="row").with_columns(
+        pl.col("at", "known").cast(pl.Datetime("us", "UTC")), who=pl.lit("a")
+    )
+    source = Table("events", "events.parquet", key="id", event="at", known="known")
+    view = FeatureView("person", source, "who", {"n": lw.count(within="1h")})
+    with OnlineStore.open(tmp_path, keep="1m") as store:
+        for at, events in ((0, table.clear()), (5 * hour + 9, table)):
+            store.materialize([view], {"events": events.lazy()}, at=at)
+        lookup = OnlineLookup([view], store, columns=[WHO])
+        assert lookup.look_up({"who": ["a"]}, at=5 * hour + 9) == {"n": [1]}
+
+
 def test_types_that_are_not_held_are_refused(tmp_path: Path) -> None:
     view = FeatureView("person", TABLE, "who", {"x": lw.last("x", within="1h")})
     for kind in (pl.Decimal(10, 2), pl.Int128()):

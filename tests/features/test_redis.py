@@ -209,7 +209,7 @@ def test_a_slow_server_keeps_no_request_waiting(server: RedisServer) -> None:
     for _ in range(100):
         with pytest.raises(StoreError, match=r"did not answer|in time"):
             backend.read([b"a"])
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20  # half a second each would be 50
     server.send(signal.SIGCONT)
     until = time.monotonic() + 20
     while True:
@@ -221,13 +221,21 @@ def test_a_slow_server_keeps_no_request_waiting(server: RedisServer) -> None:
             time.sleep(0.05)
 
 
+def await_written(server: RedisServer) -> None:
+    """Wait until a killed server has lost nothing: all is with the system."""
+    until = time.monotonic() + 20
+    while b"aof_buffer_length:0\r" not in server.ask("INFO", "persistence"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_a_restart_is_survived(server: RedisServer) -> None:
     backend = RedisBackend.open(server.url)
     unix = RedisBackend.open(server.unix_url)
     assert backend.write(count_up) == 1
     assert counted(unix) == 1
     for turn in range(2, 4):
-        time.sleep(1.5)  # everysec
+        await_written(server)
         server.kill()
         with pytest.raises(StoreError, match="away"):
             backend.read([b"n0"])
@@ -312,14 +320,15 @@ class Cutter:
                 self._threads[-1].start()
 
     def _forth(self, client: socket.socket, server: socket.socket) -> None:
-        while data := client.recv(1 << 16):
-            if b"EXEC" in data and not self.cuts:
-                self.cuts.append(server)
-                if not self._before:
-                    server.sendall(data)
-                    time.sleep(0.2)
-                break
-            server.sendall(data)
+        with suppress(OSError):
+            while data := client.recv(1 << 16):
+                if b"EXEC" in data and not self.cuts:
+                    self.cuts.append(server)
+                    if not self._before:
+                        server.sendall(data)
+                        time.sleep(0.2)
+                    break
+                server.sendall(data)
         for one in (client, server):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
@@ -334,9 +343,10 @@ class Cutter:
         for one in self._sockets:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            one.close()
         for thread in self._threads:
             thread.join()
+        for one in self._sockets:
+            one.close()
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["reply lost", "request lost"])

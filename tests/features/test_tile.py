@@ -130,6 +130,33 @@ def test_late_rows_and_corrections_take_a_tile_apart(store: OnlineStore, grain: 
     assert tiles(store, view) >= folded  # what was taken apart is folded again
 
 
+def test_a_window_may_begin_around_the_edge_of_a_tile(store: OnlineStore) -> None:
+    """Exactly there a tile is taken whole, a microsecond later it is taken apart."""
+    view, table = view_of(None), rows(range(2000))
+    store.materialize([view], {"events": table.lazy()}, at=2000 * MINUTE)
+    for edge in (900, 960):  # a tile is an hour long
+        for beside in (-1, 0, 1, 2):
+            check(store, view, table, edge * MINUTE + 64 * HOUR + beside)
+
+
+def test_what_only_the_floor_sees_stays(store: OnlineStore) -> None:
+    """The floor is the earliest time that is answered, and a correction is not known at its own."""
+    view, table = view_of(None), rows(range(100))
+    store.materialize([view], {"events": table.lazy()}, at=100 * MINUTE)
+    corrected = rows([90]).with_columns(
+        pl.col("x") * -1000, known=pl.lit(101 * MINUTE).cast(SCHEMA["known"])
+    )
+    last = rows([131]).with_columns(known=pl.lit(131 * MINUTE).cast(SCHEMA["known"]))
+    for more in (corrected, last):
+        store.push(TABLE, more, [view])
+        table = pl.concat([table, more])
+    state = store.state(view)
+    assert state is not None
+    assert state.floor == 101 * MINUTE
+    for at in (state.floor, state.floor + 1):
+        check(store, view, table, at)
+
+
 def test_a_value_that_does_not_fit_is_an_error_for_who_sees_it(store: OnlineStore) -> None:
     view, table = view_of(None), rows(range(200))
     store.materialize([view], {"events": table.lazy()}, at=200 * MINUTE)

@@ -17,6 +17,7 @@ from tests.loop.twice import DAY, NOW
 from tests.loop.worlds import AS_OF, World
 
 BEFORE = format_time(NOW)
+_HEADER = "order_id,customer,settled_at,back,fate,value"
 ORDER = [
     "customer=c007",
     "shop=north",
@@ -170,6 +171,64 @@ def test_rows_of_the_future_are_refused_and_nothing_breaks(world: World) -> None
         for named in ("2044", "'outcomes'", "'customer'", "'settled_at'", "to mend:"):
             assert named in str(caught.value)
     assert vector(world, BEFORE) == before
+
+
+@pytest.mark.parametrize(
+    ("time", "said"), [("2999-02-28", "is a date"), ("2999-02-28T00:00:00", "has no time zone")]
+)
+def test_times_that_a_table_may_not_have_are_not_pushed(world: World, time: str, said: str) -> None:
+    """Nor is a date of the future, after which the store would answer for that day alone."""
+    materialize(world, BEFORE)
+    before = vector(world, BEFORE)
+    path = world.root / "one.csv"
+    path.write_text(f"{_HEADER}\nx1,c007,{time},true,back,1.5\n")
+    with world.workshop(BEFORE) as opened, pytest.raises(DataError, match=said):
+        push_file(opened, world.loop(), "outcomes", path)
+    assert vector(world, BEFORE) == before
+
+
+@pytest.mark.parametrize(("value", "expected"), [("3", 3.0), ("", None)])
+def test_a_csv_file_has_the_types_that_are_online(
+    world: World, value: str, expected: float | None
+) -> None:
+    """One row with a whole number, or with none, says little of its column's type."""
+    materialize(world, BEFORE)
+    path = world.root / "one.csv"
+    at = format_time(NOW - 1_000_000)
+    path.write_text(f"{_HEADER}\n17,42,{at},true,back,{value}\n")
+    with world.workshop(BEFORE) as opened:
+        assert push_file(opened, world.loop(), "outcomes", path).rows == 1
+    found = vector(world, BEFORE, "customer=42")
+    assert (found["customer_count"], found["customer_last"]) == (1, expected)
+
+
+def test_a_csv_file_whose_values_are_no_such_type_is_told_with_the_column(world: World) -> None:
+    materialize(world, BEFORE)
+    path = world.root / "one.csv"
+    path.write_text(f"{_HEADER}\nx1,c007,{BEFORE},maybe,back,1.5\n")
+    with (
+        world.workshop(BEFORE) as opened,
+        pytest.raises(DataError, match=r"cannot be read") as told,
+    ):
+        push_file(opened, world.loop(), "outcomes", path)
+    assert "'back'" in str(told.value)
+
+
+def test_a_file_without_rows_must_still_have_the_columns(world: World) -> None:
+    materialize(world, BEFORE)
+    path = world.root / "none.csv"
+    with world.workshop(BEFORE) as opened:
+        path.write_text(f"{_HEADER}\n")
+        assert push_file(opened, world.loop(), "outcomes", path).rows == 0
+        path.write_text("what,ever\n")
+        with pytest.raises(FeatureError, match="has no column"):
+            push_file(opened, world.loop(), "outcomes", path)
+
+
+def test_an_input_that_is_given_twice_is_refused(world: World) -> None:
+    materialize(world, BEFORE)
+    with pytest.raises(DeclarationError, match="given twice"):
+        vector(world, BEFORE, "customer=c007", "customer=c008")
 
 
 def test_a_table_that_no_view_reads_is_named(world: World) -> None:

@@ -76,7 +76,9 @@ def test_a_replay_is_summed_up(turned: Replayed) -> None:
     assert not [one for one in happened if one.kind == "trouble"]
 
 
+@pytest.mark.prove
 def test_two_replays_are_the_same(turned: Replayed, tmp_path: Path) -> None:
+    """What a stopped one proves as well, which `make test` runs."""
     again = make_product(tmp_path / "again")
     replay(again)
     assert ledger(again) == ledger(turned.world)

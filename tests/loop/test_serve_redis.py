@@ -75,7 +75,7 @@ def test_a_product_lives_on_redis_and_outlives_its_absence(
         refused = [asked(url) for _ in range(3)]
         for status, answer, seconds in refused:
             assert (status, "away" in answer["error"]) == (503, True)
-            assert seconds < 2
+            assert seconds < 10
         ill = check_online(project)
         assert not ill.ok
         assert "redis-cli" in ill.fix
@@ -88,7 +88,7 @@ def test_a_product_lives_on_redis_and_outlives_its_absence(
         with Redis(port=redis.port, password=PASSWORD) as client:
             client.flushall()
         status, answer, _ = asked(url)
-        assert (status, "never materialised" in answer["error"]) == (400, True)
+        assert (status, "never materialised" in answer["error"]) == (503, True)
         with world.workshop() as opened:
             materialize_online(opened, world.loop())
         status, after, _ = asked(url)

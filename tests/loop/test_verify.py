@@ -89,6 +89,7 @@ def test_what_was_found_is_kept_in_the_store(answered: Asked) -> None:
     assert again.differences
     for one in again.differences:
         assert "order_id=" in one.cause
+        assert one.kind in ("otherwise", "never_pushed")
         assert list(one.entity) == ["customer"]
 
 

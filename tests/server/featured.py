@@ -165,7 +165,7 @@ def _verify(store: Store, versions: Sequence[ModelVersion]) -> None:
     store.features.prove(passed)
     different = DifferentVector(
         feature="plane_last_delay", row=f"UA1-{HOSTILE}", entity={"tailnum": "N12122"},
-        at=END - DAY, logged="12.5", offline="None", cause="online, 1 row more",
+        at=END - DAY, logged="12.5", offline="None", kind="not_in_table", cause="online, 1 row more",
     )  # fmt: skip
     store.features.prove(
         msgspec.structs.replace(

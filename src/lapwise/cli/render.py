@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
@@ -14,6 +15,8 @@ from rich.text import Text
 from lapwise.core.clock import MachineClock, format_time
 
 __all__ = ["age", "console", "number", "print_json", "show", "table", "visible", "when"]
+
+_WHOLE = 24
 
 _CONTROLS = {
     code: "\N{REPLACEMENT CHARACTER}"
@@ -62,6 +65,8 @@ def print_json(value: object) -> None:
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> Table:
     """Return a table without vertical lines; a heading that ends in ``>`` aligns right.
 
+    One that ends in ``!`` is folded last: names stay whole up to 24 characters.
+
     Strings are shown as they are, brackets and all; a Rich ``Text`` brings its own style.
     """
     drawn = Table(
@@ -73,12 +78,16 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: s
         title_style="bold",
         padding=(0, 1),
     )
-    for heading in headings:
-        right = heading.endswith(">")
+    for place, heading in enumerate(headings):
+        right, whole = heading.endswith(">"), heading.endswith("!")
+        longest = max(
+            (cell_len(str(one)) for row in rows for one in row[place : place + 1]), default=0
+        )
         drawn.add_column(
-            Text(visible(heading.rstrip(">"))),
+            Text(visible(heading.rstrip(">!"))),
             justify="right" if right else "left",
             overflow="fold",
+            width=min(max(longest, len(heading) - 1), _WHOLE) if whole else None,
         )
     for row in rows:
         drawn.add_row(

@@ -8,6 +8,7 @@ They live apart from everything else so that any module may import them without 
     │   ├── ContractError       rows break a rule of the table's contract
     │   └── RecollectedError    known content changed quietly under an old name
     ├── FeatureError            a feature cannot be computed as declared
+    │   └── NotMaterialisedError  the online store holds nothing of a view
     ├── StepError               the user's own code raised; its exception is the cause
     ├── TrackingError           a run was used in a way that loses or mixes results
     ├── ModelError              a model cannot be packaged, loaded or fed
@@ -42,6 +43,7 @@ __all__ = [
     "MissingDependencyError",
     "ModelError",
     "NotFoundError",
+    "NotMaterialisedError",
     "RecollectedError",
     "RolloutError",
     "SchemaError",
@@ -113,6 +115,10 @@ class RecollectedError(DataError):
 
 class FeatureError(LapwiseError):
     """A feature cannot be computed as declared."""
+
+
+class NotMaterialisedError(FeatureError):
+    """The online store holds nothing of a view: no request is to blame."""
 
 
 class StepError(LapwiseError):

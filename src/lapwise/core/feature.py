@@ -12,6 +12,7 @@ from lapwise.core.model import KeyPart, Record
 
 __all__ = [
     "FRAME_SUMMARY",
+    "CauseKind",
     "Declared",
     "DifferentVector",
     "FeatureCount",
@@ -24,6 +25,29 @@ __all__ = [
 ]
 
 FeatureKind: TypeAlias = Literal["view", "on_demand"]
+
+CauseKind: TypeAlias = Literal[
+    "changed_table",
+    "corrected",
+    "definition",
+    "input",
+    "late",
+    "missing",
+    "moment",
+    "never_pushed",
+    "not_in_table",
+    "on_demand",
+    "otherwise",
+    "type",
+    "unknown",
+]
+"""``late`` a row came online after it was known and needed; ``never_pushed`` it is not there now
+either; ``missing`` it was not there, and nothing says whether it came; ``corrected`` a row counted
+that was corrected by then; ``not_in_table`` a row counted that the table does not have; ``otherwise`` a
+row was online with another time or value; ``moment`` a row known at the very moment was seen;
+``definition`` another version of the definition answered; ``changed_table`` the table was changed
+since; ``type`` the value is right, its type is not; ``input`` what it is made of differs;
+``on_demand`` its expression gave something else."""
 
 FRAME_SUMMARY = "frame_summary"
 """The kind of record that a :class:`FrameSummary` is, under the digest of its frame."""
@@ -149,7 +173,8 @@ class DifferentVector(Record, frozen=True, kw_only=True):
 
     ``entity`` are the columns it was made for with their values, ``logged`` was served, ``offline``
     is right: all as text, as Python writes them, so that NaN and the last bit can be told.
-    ``cause`` is empty where it cannot be told.
+    ``kind`` and ``cause`` say why, for counting and for reading; ``cause`` is empty where nothing was
+    looked for.
     """
 
     feature: str
@@ -158,6 +183,7 @@ class DifferentVector(Record, frozen=True, kw_only=True):
     at: int
     logged: str
     offline: str
+    kind: CauseKind = "unknown"
     cause: str = ""
 
 

@@ -123,16 +123,16 @@ def _integers(column: pl.Series) -> pl.Series:
     return column if column.dtype == pl.UInt64 else column.cast(pl.Int64)
 
 
-def _shift(values: Int64, exponent: int) -> Int64:
-    """Divide integers by ``2**exponent``, rounding ties to even."""
-    whole = values.astype(np.int64)
-    if exponent == 0:
-        return whole
-    if exponent < 0:
-        return whole << np.int64(-exponent)
-    half = np.int64((1 << (exponent - 1)) - 1)
-    odd = (whole >> np.int64(exponent)) & np.int64(1)
-    return (whole + half + odd) >> np.int64(exponent)
+def _shift(values: NDArray[Any], exponent: int) -> Int64:
+    """Divide int64 or uint64 numbers by ``2**exponent``, rounding ties to even."""
+    if exponent <= 0:
+        shifted: Int64 = values.astype(np.int64) << np.int64(-exponent)
+        return shifted
+    whole, rest = np.divmod(values, values.dtype.type(1 << exponent))
+    half = 1 << (exponent - 1)
+    up = (rest > half) | ((rest == half) & (whole % 2 == 1))
+    rounded: Int64 = whole.astype(np.int64) + up
+    return rounded
 
 
 def exact_window_sum(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lapwise.features.kernel import Int64
+from lapwise.features.kernel import LEAST, Int64
 
 __all__ = ["last_sight", "start_of"]
 
-_LEAST = np.iinfo(np.int64).min
 _MOST = np.iinfo(np.int64).max
 
 
@@ -20,11 +19,10 @@ def start_of(times: Int64, within: int, grain: int) -> Int64:
     >>> start_of(np.array([11, -1]), 3, 5).tolist()
     [5, -5]
     """
-    length = np.int64(min(within, _MOST))
-    start: Int64 = np.maximum(times, _LEAST + length) - length
+    start: Int64 = np.maximum(times, LEAST + within) - np.int64(within)
     if grain > 1:
-        beyond = start % np.int64(min(grain, _MOST))
-        start = np.maximum(start, _LEAST + beyond) - beyond
+        beyond = start % np.int64(grain)
+        start = np.maximum(start, LEAST + beyond) - beyond
     return start
 
 
@@ -37,9 +35,7 @@ def last_sight(events: Int64, within: int, grain: int) -> Int64:
     [12, 12, 2]
     """
     if grain > 1:  # the last event of the same grain
-        width = np.int64(min(grain, _MOST))
-        rest = width - np.int64(1) - events % width
+        rest = np.int64(grain - 1) - events % np.int64(grain)
         events = np.minimum(events, _MOST - rest) + rest
-    length = np.int64(min(within, _MOST))
-    last: Int64 = np.minimum(events, _MOST - length) + length
+    last: Int64 = np.minimum(events, _MOST - within) + np.int64(within)
     return last

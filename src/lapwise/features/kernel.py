@@ -171,10 +171,9 @@ def square_limbs(values: Int64) -> tuple[Int64, Int64, Int64]:
 
 def join_limbs(limbs: tuple[Int64, ...]) -> tuple[UInt64, UInt64]:
     """Return sums of limbs (each non-negative, in base 2**32) as one 128-bit integer (high, low)."""
-    padded = [limb.view(np.uint64) for limb in limbs]
-    padded += [np.zeros_like(padded[0])] * (3 - len(padded))
-    middle = (padded[0] >> _HALF) + padded[1]
-    return padded[2] + (middle >> _HALF), (middle << _HALF) | (padded[0] & _LOW)
+    low, middle, top = (limb.view(np.uint64) for limb in limbs)
+    carried = middle + (low >> _HALF)
+    return top + (carried >> _HALF), (carried << _HALF) | (low & _LOW)
 
 
 def total_of(s1: Int64, quantum: float) -> Float64:

@@ -67,6 +67,8 @@ class Latest(msgspec.Struct, frozen=True):
 
 
 _MOST_PLACES = 64
+_TOO_LONG = 1 << 61
+"""Microseconds (73,000 years): with shorter windows no time of this age leaves 64 bits."""
 
 
 def count(*, within: str) -> Aggregate:
@@ -145,9 +147,11 @@ def rate(column: str, *, within: str) -> Aggregate:
 
 def _aggregate(kind: Kind, column: str, within: str, quantum: float | None = None) -> Aggregate:
     duration = parse_duration(within)
-    if duration == 0:
+    if not 0 < duration < _TOO_LONG:
         raise DeclarationError(
-            f"the window of a {kind} is empty", value=within, expected='a duration such as "7d"'
+            f"the window of a {kind} is {'too long' if duration else 'empty'}",
+            value=within,
+            expected='a duration such as "7d"',
         )
     if kind != "count" and not column:
         raise DeclarationError(f"a {kind} needs a column", value=column, expected="a column's name")

@@ -85,7 +85,13 @@ def rows_of(view: FeatureView, tables: Mapping[str, pl.LazyFrame], examples: pl.
     check_table(view, schema, examples)
     key = [f"key:{column}" for column in table.key]
     by = [f"by:{column}" for column in view.by]
-    scan = source.select(selection(view, schema).values())
+    columns = selection(view, schema)
+    if table.known == table.event:  # one column under two names is held once
+        columns["__known"] = pl.col("__event").alias("__known")
+        scan = source.select(*list(columns.values())[1:]).with_columns(columns["__known"])
+        scan = scan.select(*columns)
+    else:
+        scan = source.select(columns.values())
     return Rows(scan, key, by, {column: schema[column] for column in view.columns})
 
 

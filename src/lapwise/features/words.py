@@ -34,13 +34,23 @@ def aggregate_words(aggregate: Aggregate) -> str:
     >>> aggregate_words(Aggregate("mean", "delay", 7 * 86_400_000_000))
     'mean of delay within 1w'
     >>> aggregate_words(Aggregate("last", "delay", 3_600_000_000, place=2))
-    'latest but 1 delay within 1h'
+    '2nd latest delay within 1h'
     """
     what = _KINDS[aggregate.kind].format(aggregate.column)
     if aggregate.place > 1:
-        what = f"latest but {aggregate.place - 1} {aggregate.column}"
+        what = f"{_ordinal(aggregate.place)} {what}"
     step = "" if aggregate.quantum is None else f", in steps of {aggregate.quantum:g}"
     return f"{what} within {format_duration(aggregate.within)}{step}"
+
+
+def _ordinal(place: int) -> str:
+    """Return the n-th in short.
+
+    >>> [_ordinal(place) for place in (2, 3, 4, 11, 22, 63)]
+    ['2nd', '3rd', '4th', '11th', '22nd', '63rd']
+    """
+    ending = "th" if place in range(11, 14) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
 
 
 def feature_words(feature: FeatureView | OnDemand) -> tuple[str, ...]:

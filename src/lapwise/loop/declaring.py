@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from lapwise.loop.model import Loop
     from lapwise.store.model import Store
 
-__all__ = ["declare_features", "declared_by", "note_freshness"]
+__all__ = ["declare_features", "declared_by", "fresh_views", "note_freshness"]
 
 
-def declare_features(store: Store, loop: Loop, at: int) -> tuple[Declared, ...]:
+def declare_features(store: Store, loop: Loop, at: int) -> None:
     """Keep the definitions of a page's views and on-demand features, and that it declares them.
 
     Args:
@@ -30,9 +30,7 @@ def declare_features(store: Store, loop: Loop, at: int) -> tuple[Declared, ...]:
     for feature in loop.features:
         if not isinstance(feature, str):
             keep_definition(feature, store)
-    declared = declared_by(loop, at)
-    store.features.declare(declared)
-    return declared
+    store.features.declare(declared_by(loop, at))
 
 
 def declared_by(loop: Loop, at: int) -> tuple[Declared, ...]:
@@ -71,7 +69,7 @@ def note_freshness(
     at: int,
     *,
     stats: Mapping[Digest, ViewStats] | None = None,
-) -> tuple[ViewFreshness, ...]:
+) -> None:
     """Keep how fresh a page's views are online, those that were materialised.
 
     Args:
@@ -81,29 +79,43 @@ def note_freshness(
         at: the world's time.
         stats: what the online store holds, if it was counted.
     """
+    store.features.note([*fresh_views(loop, online, at, counted=stats or {}).values()])
+
+
+def fresh_views(
+    loop: Loop,
+    online: OnlineStore,
+    at: int,
+    *,
+    counted: Mapping[Digest, ViewStats | ViewFreshness],
+) -> dict[Digest, ViewFreshness]:
+    """Return how fresh a page's views are online, those that were materialised.
+
+    Args:
+        loop: the page.
+        online: the online store.
+        at: the world's time.
+        counted: what it holds of views, as far as that was counted.
+    """
     from lapwise.features import view_digest
 
-    counted = stats or {}
-    seen = []
+    seen = {}
     for view in loop.views:
         digest, state = view_digest(view), online.state(view)
         if state is None:
             continue
         count = counted.get(digest)
-        seen.append(
-            ViewFreshness(
-                loop=loop.name,
-                digest=digest,
-                view=view.name,
-                table=view.table.name,
-                by=view.by,
-                watermark=state.watermark,
-                latest=state.latest,
-                floor=state.floor,
-                noted=at,
-                entities=count.entities if count else None,
-                rows=count.rows if count else None,
-            )
+        seen[digest] = ViewFreshness(
+            loop=loop.name,
+            digest=digest,
+            view=view.name,
+            table=view.table.name,
+            by=view.by,
+            watermark=state.watermark,
+            latest=state.latest,
+            floor=state.floor,
+            noted=at,
+            entities=count.entities if count else None,
+            rows=count.rows if count else None,
         )
-    store.features.note(seen)
-    return tuple(seen)
+    return seen

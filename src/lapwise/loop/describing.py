@@ -59,11 +59,6 @@ class Proof(Record, frozen=True, kw_only=True):
     differ: int
     damaged: int = 0
 
-    @property
-    def share(self) -> float:
-        """The share of vectors that were equal to the bit; 1 if none was compared."""
-        return self.equal / self.rows if self.rows else 1.0
-
 
 class DescribedFeature(Record, frozen=True, kw_only=True):
     """One feature: how it is made, in words, and how its values were spread in training."""

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lapwise.core.errors import NotFoundError
-from lapwise.core.feature import ViewFreshness
-from lapwise.loop.declaring import declared_by
+from lapwise.loop.declaring import declared_by, fresh_views
 from lapwise.loop.describing import describe
 from lapwise.loop.online import open_online
 from lapwise.store.nearest import nearest
 
 if TYPE_CHECKING:
     from lapwise.core.digest import Digest
+    from lapwise.core.feature import ViewFreshness
     from lapwise.loop.bootstrap import Workshop
     from lapwise.loop.describing import DescribedView
     from lapwise.loop.model import Loop
@@ -98,23 +98,6 @@ def _fresh(workshop: Workshop, loop: Loop, now: int) -> dict[Digest, ViewFreshne
     except NotFoundError:
         return noted
     with online:
-        for view in loop.views:
-            digest, state = view_digest(view), online.state(view)
-            if state is None:
-                noted.pop(digest, None)
-                continue
-            before = noted.get(digest)
-            noted[digest] = ViewFreshness(
-                loop=loop.name,
-                digest=digest,
-                view=view.name,
-                table=view.table.name,
-                by=view.by,
-                watermark=state.watermark,
-                latest=state.latest,
-                floor=state.floor,
-                noted=now,
-                entities=before.entities if before else None,
-                rows=before.rows if before else None,
-            )
-    return noted
+        found = fresh_views(loop, online, now, counted=noted)
+    own = {view_digest(view) for view in loop.views}
+    return {digest: one for digest, one in noted.items() if digest not in own} | found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ from lapwise.core.clock import format_time
 from lapwise.core.errors import DataError, DeclarationError, FeatureError, NotFoundError
 from lapwise.core.model import Column, Record
 from lapwise.data import scan
-from lapwise.data.instants import in_utc
+from lapwise.data.instants import in_utc, require_instant
 from lapwise.features import OnlineLookup, OnlineStore
+from lapwise.features.request import type_of
+from lapwise.features.rows import check_table
 from lapwise.loop.declaring import declare_features, note_freshness
 from lapwise.loop.tables import take_version
 from lapwise.store.nearest import nearest
@@ -141,10 +143,12 @@ def push_file(workshop: Workshop, loop: Loop, name: str, source: Path) -> Pushed
         raise DeclarationError(
             "no view reads a table of this name", value=name, expected=nearest(name, known)
         )
-    table, rows = views[0].table, in_utc(_read(source).lazy()).collect()
-    now = workshop.world.now()
-    _check_known(table, views, rows, now)
+    table, now = views[0].table, workshop.world.now()
     with open_online(workshop) as online:
+        rows = in_utc(_read(source, table, _types(online, views)).lazy()).collect()
+        for view in views:  # of an empty file too, which says so little else
+            check_table(view, rows.schema, rows.schema)
+        _check_known(table, views, rows, now)
         pushed = online.push(table, rows, views)
         note_freshness(workshop.store, loop, online, now)
     return pushed
@@ -191,20 +195,40 @@ def look_up(
     )
 
 
-def _read(source: Path) -> pl.DataFrame:
+def _types(online: OnlineStore, views: Sequence[FeatureView]) -> dict[str, pl.DataType]:
+    """Return the types that columns have online, for a CSV file says none; times are recognised."""
+    texts: dict[str, str] = {}
+    for view in views:
+        state = online.state(view)
+        if state is not None:
+            texts |= dict(zip(view.table.keys, state.key, strict=True))
+            texts |= dict(zip(view.by, state.by, strict=True))
+            texts |= {column.name: column.dtype for column in state.columns}
+    types = {name: type_of(Column(name=name, dtype=text)) for name, text in texts.items()}
+    return {name: dtype for name, dtype in types.items() if not dtype.is_temporal()}
+
+
+def _read(source: Path, table: Table, types: Mapping[str, pl.DataType]) -> pl.DataFrame:
     try:
-        if source.suffix.lower() == ".csv":
-            return pl.read_csv(source, try_parse_dates=True, infer_schema_length=10_000)
-        return pl.read_parquet(source)
+        if source.suffix.lower() != ".csv":
+            return pl.read_parquet(source)
+        rows = pl.read_csv(
+            source, try_parse_dates=True, schema_overrides=types, infer_schema_length=10_000
+        )
     except (OSError, pl.exceptions.PolarsError) as error:
-        said = getattr(error, "strerror", None) or type(error).__name__
+        said = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise DataError(f"{source} cannot be read", value=said) from error
+    times = [name for name in {table.event, table.known} if name in rows.columns]
+    empty = [name for name in times if rows[name].null_count() == rows.height]
+    return rows.with_columns(pl.col(empty).cast(pl.Datetime("us", "UTC"), strict=False))
 
 
 def _check_known(table: Table, views: Sequence[FeatureView], rows: pl.DataFrame, now: int) -> None:
     """Refuse rows of the future: after one the store would no longer answer for the present."""
-    if not isinstance(rows.schema.get(table.known), pl.Datetime):
-        return  # told by the store
+    for role, name in (("event", table.event), ("known", table.known)):
+        if name not in rows.schema:
+            return  # told by the store
+        require_instant(table.name, role, name, rows.schema[name])
     known = pl.col(table.known).dt.epoch("us")
     later = rows.filter(known > now)
     if not later.is_empty():
@@ -236,6 +260,8 @@ def _given(values: Sequence[str], columns: Sequence[Column]) -> dict[str, Any]:
             raise DeclarationError(
                 "not an input of the page", value=word, expected=", ".join(f"{n}=…" for n in types)
             )
+        if name in given:
+            raise DeclarationError("an input is given twice", value=word, expected=f"one {name}=…")
         series = pl.Series(name, [text])
         try:
             given[name] = _parsed(series, types[name]).to_physical().item()
@@ -252,7 +278,7 @@ def _parsed(text: pl.Series, dtype: str) -> pl.Series:
     if dtype.startswith("Datetime"):
         return text.str.to_datetime(time_unit="us", time_zone="UTC")
     if dtype == "Boolean":
-        return text.str.to_lowercase() == "true"
+        return text.str.to_lowercase().cast(pl.Enum(["false", "true"])).to_physical() == 1
     if dtype.startswith(("Int", "UInt")):
         return text.cast(pl.Int64)
     return text.cast(pl.Float64) if dtype.startswith(("Float", "Decimal")) else text

@@ -87,7 +87,12 @@ def opener(folder: Path, features: Path | str) -> OpenVersion:
     online: list[OnlineStore] = []
 
     def open_version(version: str) -> ServedVersion:
-        """Load a version; raises ModelError if a file is missing or is not what it says."""
+        """Load a version.
+
+        Raises:
+            ModelError: a file is missing or is not what it says.
+            FeatureError: an on-demand feature is not what it was in training, by another Polars.
+        """
         from lapwise.features import OnlineStore
 
         if not online:
@@ -112,10 +117,12 @@ def _served(unpacked: Unpacked, blobs: Blobs, online: OnlineStore) -> ServedVers
 
     from lapwise.features import OnlineLookup
 
+    lookup = OnlineLookup(unpacked.features, online, columns=recipe.inputs)
+    lookup.prove()
     return ServedVersion(
         version=version,
         scorer=scorer,
-        lookup=OnlineLookup(unpacked.features, online, columns=recipe.inputs),
+        lookup=lookup,
         inputs=recipe.inputs,
         row=recipe.row,
         unit=recipe.unit,

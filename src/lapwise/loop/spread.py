@@ -111,7 +111,7 @@ def _summarize(store: Store, frame: Digest) -> FrameSummary:
     return summary
 
 
-def value_text(dtype: str, value: float, *, digits: int = 4) -> str:
+def value_text(dtype: str, value: float) -> str:
     """Return a value of a summary as people write it: times as times, durations as durations.
 
     >>> value_text("Float64", 0.123456), value_text("Int64", 12000.0)
@@ -128,7 +128,7 @@ def value_text(dtype: str, value: float, *, digits: int = 4) -> str:
         return format_time(int(value) % _DAY)[11:16]
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:,.{digits}g}" if abs(value) < 1e6 else f"{value:.{digits}g}"
+    return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:.4g}"
 
 
 def bin_labels(summary: FeatureSummary) -> tuple[str, ...]:

@@ -113,6 +113,7 @@ def _record(
                 at=one.at,
                 logged=repr(one.logged),
                 offline=repr(one.offline),
+                kind=one.kind,
                 cause=one.cause,
             )
             for one in parity.differences

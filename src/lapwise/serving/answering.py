@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lapwise.core.deployment import Deployment
-from lapwise.core.errors import FeatureError, ModelError, StoreError
+from lapwise.core.errors import FeatureError, ModelError, NotMaterialisedError, StoreError
 from lapwise.core.prediction import (
     Answer,
     Answered,
@@ -211,12 +211,13 @@ class Answering:
             features = self._features(self.production, question, places)
             said = f"the model failed on these {len(places)} rows"
             scores = self.production.score(features, len(places))
+        except (NotMaterialisedError, StoreError) as error:
+            # Nobody's row is to blame, and to look for one takes time.
+            raise InferenceError(503, f"the features cannot be looked up: {error.thing}") from error
         except FeatureError as error:
             raise InferenceError(
                 400, f"the features cannot be made of these inputs: {error.thing}"
             ) from None
-        except StoreError as error:  # nobody's row is to blame, and asking again takes time
-            raise InferenceError(503, f"the features cannot be looked up: {error.thing}") from error
         except Exception as error:
             raise self._unanswered(said, question, places, failures) from error
         finite = finite_rows(scores)

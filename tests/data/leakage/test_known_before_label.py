@@ -44,6 +44,7 @@ def test_a_table_that_knows_the_label_too_soon_is_found_and_named() -> None:
         "'arrivals' knows it, in 400 of 400 rows (100.0%)",
         "at worst id=0, from 1970-01-01T00:00:00Z instead of 1970-01-01T05:00:00Z",
         "declare table 'departures' with known=\"landed\"",
+        "or, if it truly knows that earlier, declare the label on it",
     ):
         assert words in found.sentence
     assert known_too_soon(LANDED, "landed").severity == "clear"
@@ -93,6 +94,31 @@ def test_corrections_are_laid_beside_each_other_by_value() -> None:
     )
     both = pl.concat([wrong, LANDED])
     assert known_too_soon(both, "landed", both).severity == "clear"
+
+
+def test_a_row_that_is_told_again_was_known_from_the_first() -> None:
+    """The label's table wrote each of its rows once more, a day later."""
+    again = pl.concat([LANDED, LANDED.with_columns(pl.col("landed") + pl.duration(days=1))])
+    assert known_too_soon(LANDED, "landed", again).severity == "clear"
+
+
+def test_so_few_rows_say_nothing_of_how_often_they_agree() -> None:
+    """Nine of ten agree, which among many would be a foretelling."""
+    guess = LANDED.with_columns(
+        delay=pl.col("delay") + pl.when(pl.col("id") % 10 == 4).then(90).otherwise(0)
+    )
+    assert known_too_soon(guess, "scheduled").severity == "warn"
+    few = known_too_soon(guess.head(10), "scheduled")
+    assert (few.severity, few.rows) == ("block", 9)
+
+
+def test_a_column_that_is_late_in_some_rows_is_not_offered() -> None:
+    """Only one that is never before the label mends the declaration."""
+    mixed = LANDED.select(
+        "id", "delay", "plane", "scheduled",
+        arrived=pl.when(pl.col("id") % 2 == 0).then("landed").otherwise("scheduled"),
+    )  # fmt: skip
+    assert 'known="arrived"' not in known_too_soon(mixed, "scheduled").sentence
 
 
 def test_the_labels_own_table_is_not_laid_beside_itself() -> None:

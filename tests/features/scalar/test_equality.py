@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import polars as pl
@@ -14,7 +15,7 @@ from lapwise.features.expressions.scalar import translate
 from lapwise.features.expressions.scalar.kinds import is_same
 from lapwise.features.request import in_microseconds, input_frame
 from tests.features.scalar.expressions import cases
-from tests.features.scalar.values import TYPES
+from tests.features.scalar.values import FLOATS, TYPES
 
 Row = dict[str, Any]
 
@@ -72,6 +73,27 @@ QUIET = list(HealthCheck)
 @settings(max_examples=150, deadline=None, suppress_health_check=QUIET)
 def test_one_row_is_what_it_is_among_many(case: tuple[pl.Expr, list[Row]]) -> None:
     check(*case)
+
+
+F, G = pl.col("f"), pl.col("g")
+EDGES = {
+    "least": pl.min_horizontal(F, G),
+    "greatest": pl.max_horizontal(F, G),
+    "clip": F.clip(-1.0, 1.0),
+    "floor": F.floor(),
+    "ceil": F.ceil(),
+    "truncate": F.truncate(),
+    "to even": F.round(0),
+    "away": F.round(0, mode="half_away_from_zero"),
+    "away in decimals": F.round(2, mode="half_away_from_zero"),
+}
+
+
+@pytest.mark.parametrize("expression", EDGES.values(), ids=EDGES)
+def test_edges_of_floats(expression: pl.Expr) -> None:
+    """Halves, zeros with a sign, infinities, NaN and nothing, each beside some of the others."""
+    pairs = product([*FLOATS, None], [0.0, -0.0, 1.5, float("nan"), None])
+    assert check(expression, [{"f": first, "g": second} for first, second in pairs])
 
 
 @pytest.mark.prove

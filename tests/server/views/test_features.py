@@ -107,7 +107,7 @@ def test_the_drift_page_says_what_the_last_verification_found(client: httpx.Clie
     page = client.get("/features/plane").text
     assert "What the last verification found" in page
     assert HOSTILE not in page
-    assert "online, 1 row more" in page
+    assert "not in table: online, 1 row more" in page
 
 
 def test_what_is_not_there_is_no_fault_of_ours(client: httpx.Client) -> None:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from lapwise.cli.features.noun import facts, features, now_of, page_or_store, percent, stretch
+from lapwise.cli.features.noun import (
+    difference,
+    facts,
+    features,
+    now_of,
+    page_or_store,
+    percent,
+    stretch,
+)
 from lapwise.cli.options import AsJson, AsOf, Page, PageOption
 from lapwise.cli.render import number, print_json, show, table, visible, when
 from lapwise.core.errors import NotFoundError
@@ -16,7 +24,7 @@ from lapwise.core.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lapwise.core.feature import DifferentVector, FeatureUse
+    from lapwise.core.feature import FeatureUse
     from lapwise.features import ViewDefinition
     from lapwise.loop.describing import DescribedView, Proof
     from lapwise.loop.model import Loop
@@ -61,7 +69,7 @@ def features_list(
     else:
         several = len({one.declared.loop for one in found}) > 1
         headings = ["owner", "version", "used by", "online", "nulls>", "verified>"]
-        show(table(["name", *(["loop"] if several else []), *headings], _rows(found, several)))
+        show(table(["name!", *(["loop"] if several else []), *headings], _rows(found, several)))
 
 
 def _rows(found: Sequence[DescribedView], several: bool) -> list[tuple[object, ...]]:
@@ -69,7 +77,7 @@ def _rows(found: Sequence[DescribedView], several: bool) -> list[tuple[object, .
         (
             one.declared.name,
             *([", ".join(one.loops) or one.declared.loop] if several else []),
-            one.owner,
+            _person(one.owner),
             _version(one),
             _used_by(one),
             _online(one),
@@ -123,12 +131,13 @@ def features_show(
     if definition is not None:
         from lapwise.features.words import declared_text
 
-        show(Text("as declared", style="bold"), Text(visible(declared_text(definition))))
+        show("", Text("as declared", style="bold"), Text(visible(declared_text(definition))))
     _show_users(one, runs)
     if len(found) > 1:
         headings = ["version", "last declared", "used by", "differs in"]
         show("", table(headings, _versions(found, changes), title="versions"))
-    _show_differences(differences)
+    for different in differences[:_SHOWN]:
+        show(difference(different))
 
 
 def _on_page(loop: Loop | None, one: DescribedView) -> ViewDefinition | None:
@@ -138,15 +147,6 @@ def _on_page(loop: Loop | None, one: DescribedView) -> ViewDefinition | None:
     views = loop.views if loop else ()
     digest = one.declared.digest
     return next((view_definition(view) for view in views if view_digest(view) == digest), None)
-
-
-def _show_differences(differences: Sequence[DifferentVector]) -> None:
-    for one in differences[:_SHOWN]:
-        told = (
-            f"{one.feature} of row {one.row} at {when(one.at)}: {one.logged} was served,"
-            f" {one.offline} is right{'; ' if one.cause else ''}{one.cause}"
-        )
-        show(Text.assemble(("differs: ", "red"), visible(told)))
 
 
 def _show_head(one: DescribedView, definition: ViewDefinition | None) -> None:
@@ -197,10 +197,9 @@ def _show_features(one: DescribedView) -> None:
         )
         for each in one.features
     ]
-    show("", table(["feature", "is", "type", "nulls>"], rows))
+    show("", table(["feature!", "is", "type", "nulls>"], rows))
     if one.frame is None:
         show(Text("type and nulls are known once a lap has trained on it", style="dim"))
-    show("")
 
 
 def _show_users(one: DescribedView, runs: Mapping[str, int]) -> None:
@@ -243,6 +242,11 @@ def _versions(
 
 def _version(one: DescribedView) -> Text:
     return Text(one.declared.digest[:8], style="" if one.is_current else "dim")
+
+
+def _person(owner: str) -> str:
+    """Return an owner without an address, for which a list is too narrow."""
+    return owner.partition("<")[0].strip() or owner
 
 
 def _used_by(one: DescribedView) -> str:

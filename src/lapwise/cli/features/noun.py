@@ -13,14 +13,23 @@ from rich.text import Text
 
 from lapwise.cli.app import app
 from lapwise.cli.options import page_and_workshop, workshop
-from lapwise.cli.render import number, visible
+from lapwise.cli.render import number, visible, when
 from lapwise.core.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from lapwise.core.feature import DifferentVector
     from lapwise.loop.bootstrap import Workshop
     from lapwise.loop.model import Loop
 
-__all__ = ["facts", "features", "now_of", "page_or_store", "percent", "stretch"]
+__all__ = [
+    "difference",
+    "facts",
+    "features",
+    "now_of",
+    "page_or_store",
+    "percent",
+    "stretch",
+]
 
 features = typer.Typer(help="Features, the same in training and in serving.", no_args_is_help=True)
 app.add_typer(features, name="features")
@@ -62,6 +71,18 @@ def now_of(opened: Workshop, loop: Loop | None, as_of: str | None) -> int:
         return clock
     loops = [loop.name] if loop else {one.loop for one in opened.store.features.list()}
     return product_time(opened.store, loops, clock)
+
+
+def difference(one: DifferentVector) -> Text:
+    """Return a line of a value that was served and is not right, with its cause if it was found."""
+    entity = ", ".join(f"{name} {value}" for name, value in one.entity.items())
+    told = (
+        f"{one.feature} of {entity} (row {one.row}) at {when(one.at)}: {one.logged} was served,"
+        f" {one.offline} is right"
+    )
+    if one.cause:
+        told += f"; {one.kind.replace('_', ' ')}: {one.cause}"
+    return Text.assemble(("differs: ", "red"), visible(told))
 
 
 def facts(lines: Sequence[tuple[str, object]]) -> Table:

@@ -72,7 +72,7 @@ def features_materialize(
             one.view,
             one.table,
             one.rows,
-            "all of it" if one.rebuilt else "what is new",
+            "built anew" if one.rebuilt else "what is new",
             f"{one.seconds:.1f} s",
         )
         for one in brought.views

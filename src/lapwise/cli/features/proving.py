@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from lapwise.cli.features.noun import features
+from lapwise.cli.features.noun import difference, features
 from lapwise.cli.options import AsJson, workshop
-from lapwise.cli.render import number, print_json, show, table, visible, when
+from lapwise.cli.render import number, print_json, show, table
 
 if TYPE_CHECKING:
-    from lapwise.core.feature import DifferentVector, Verification
+    from lapwise.core.feature import Verification
 
 __all__ = ["features_verify"]
 
@@ -62,20 +63,18 @@ def _show(found: Verification) -> None:
         show(Text("no vector could be compared", style="yellow"))
     if found.left_out:
         show(
-            f"{number(found.left_out)} were given by the caller, or are newer than what is known of"
-            " the tables"
+            f"{number(found.left_out)} left out: their features were given by the caller, or nothing"
+            " in the tables is newer than they are. Once the tables' files are newer: lapwise features"
+            " materialize, and verify again"
         )
     wrong = [(one.feature, one.rows) for one in found.by_feature if one.rows]
     if wrong:
         show("", table(["feature", "differs in rows>"], wrong), "")
-    for one in found.differences[:_SHOWN]:
-        show(Text.assemble(("differs: ", "red"), visible(_sentence(one))))
-    if len(found.differences) > _SHOWN:
-        show(Text(f"and {len(found.differences) - _SHOWN} more (--json)", style="dim"))
-
-
-def _sentence(one: DifferentVector) -> str:
-    entity = ", ".join(f"{name} {value}" for name, value in one.entity.items())
-    told = f"{one.feature} of {entity} (row {one.row}) at {when(one.at)}"
-    cause = f"; {one.cause}" if one.cause else ""
-    return f"{told}: {one.logged} was served, {one.offline} is right{cause}"
+    shown = list({one.feature: one for one in reversed(found.differences)}.values())[::-1][:_SHOWN]
+    for one in shown:
+        show(difference(one))
+    if len(found.differences) > len(shown):
+        rest = len(found.differences) - len(shown)
+        show(Text(f"the first of each feature; {rest} more with --json", style="dim"))
+        kinds = Counter(one.kind.replace("_", " ") for one in found.differences)
+        show("", table(["cause", "of these>"], kinds.most_common()))

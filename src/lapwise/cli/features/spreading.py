@@ -88,7 +88,9 @@ def _find(opened: Workshop, loop: Loop | None, name: str) -> tuple[Spread, Featu
     own = [one for one in spread.features if one.feature == name]
     if not own and len(spread.features) == 1:
         own = list(spread.features)
-    return spread, own[0] if own and said.name != name else None
+    # A function often gives one feature of its own name: that one is drawn.
+    single = bool(own) and (said.name != name or len(spread.features) == 1)
+    return spread, own[0] if single else None
 
 
 def _line(one: FeatureSummary) -> tuple[object, ...]:

@@ -51,7 +51,10 @@ class _Early:
         named = (
             f'known="{self.mend}"' if self.mend else f"known=\"...\" when '{self.column}' is known"
         )
-        return f"{found}; declare table '{self.source.table}' with {named}"
+        return (
+            f"{found}; declare table '{self.source.table}' with {named}, or, if it truly knows that"
+            " earlier, declare the label on it"
+        )
 
 
 def find_known_before_label(subject: Subject) -> Finding:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lapwise.core.errors import DeclarationError
 from lapwise.features.expressions.pattern import compiled, is_literal
+from lapwise.features.expressions.tree import holds, variant
 
 if TYPE_CHECKING:
     import polars as pl
@@ -172,6 +173,10 @@ WRITTEN = {
     **dict.fromkeys(["Slice", "Replace"], (1, 2)),
 }
 
+# What makes text longer, and the longest it may be made: one request must not take all memory.
+WIDENING = frozenset(["PadStart", "PadEnd", "ZFill"])
+WIDEST = 10_000
+
 # How people call what they most often try.
 WORDS = {"Over": "over", "Agg": "aggregation", "RollingExpr": "rolling", "Shift": "shift",
          "Sort": "sort", "SortBy": "sort_by", "AnonymousFunction": "map_elements or map_batches",
@@ -238,12 +243,12 @@ def _nodes(tree: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _check(tree: Any, where: str, *, may_be_list: bool = False) -> None:
-    kind, body = _variant(tree)
+    kind, body = variant(tree)
     match kind:
         case "Column":
             return
         case "Literal":
-            _check_literal(_variant(body), where, may_be_list=may_be_list)
+            _check_literal(variant(body), where, may_be_list=may_be_list)
         case "Alias":
             _check(body[0], where)
         case "BinaryExpr" if body["op"] in OPERATORS:
@@ -265,18 +270,18 @@ def _check(tree: Any, where: str, *, may_be_list: bool = False) -> None:
             for place, argument in enumerate(body["input"]):
                 members = name == "IsIn" and place == 1
                 # Polars looks among all values of a column, those of other rows included.
-                if members and _variant(argument)[0] != "Literal":
+                if members and variant(argument)[0] != "Literal":
                     raise _refused("is_in of anything but values written down", where)
                 _check(argument, where, may_be_list=members)
         case _:
             if kind == "Agg":
-                raise _refused(f"aggregation .{_variant(body)[0].lower()}", where)
+                raise _refused(f"aggregation .{variant(body)[0].lower()}", where)
             raise _refused(WORDS.get(kind, kind), where)
 
 
 def _check_literal(literal: tuple[str, Any], where: str, *, may_be_list: bool) -> None:
     kind, body = literal
-    inner, value = _variant(body)
+    inner, value = variant(body)
     if kind == "Scalar":
         kind = inner
     elif kind == "Dyn" and inner == "Float" and value is None:
@@ -286,9 +291,9 @@ def _check_literal(literal: tuple[str, Any], where: str, *, may_be_list: bool) -
 
 
 def _check_function(function: Any, where: str) -> str:
-    family, body = _variant(function)
+    family, body = variant(function)
     if family in FAMILIES:
-        name = _variant(body)[0]
+        name = variant(body)[0]
         if name not in FAMILIES[family]:
             raise _refused(name, where)
         return name
@@ -296,20 +301,27 @@ def _check_function(function: Any, where: str) -> str:
         raise _refused(f"rolling_{str(body.get('function', '')).lower()}", where)
     if family not in FUNCTIONS:
         raise _refused(WORDS.get(family, family), where)
-    if family in KINDS and _variant(body)[0] not in KINDS[family]:
-        raise _refused(_variant(body)[0], where)
+    if family in KINDS and variant(body)[0] not in KINDS[family]:
+        raise _refused(variant(body)[0], where)
     return family
 
 
 def _check_arguments(name: str, body: Any, where: str) -> None:
     """Refuse what has no form for one row: columns where a constant must stand, and patterns."""
-    arguments, (_, options) = body["input"], _variant(body["function"])
+    arguments, (_, options) = body["input"], variant(body["function"])
     for place in WRITTEN.get(name, ()):
-        if place < len(arguments) and any(kind == "Column" for kind, _ in _nodes(arguments[place])):
+        if place < len(arguments) and holds(arguments[place], "Column"):
             raise _refused(f"{name} by a column", where)
+    if name in WIDENING and _number(arguments[1]) > WIDEST:
+        raise _refused(f"{name} to more than {WIDEST:,} characters", where)
     if name in ("Contains", "Replace") and not options[name]["literal"]:
         for place in range(1, len(arguments)):
             _check_pattern(name, place, arguments[place], where)
+
+
+def _number(argument: Any) -> int:
+    """Return the greatest whole number that is written down in an expression, 0 if there is none."""
+    return max((body for _, body in _nodes(argument) if isinstance(body, int)), default=0)
 
 
 def _check_pattern(name: str, place: int, argument: Any, where: str) -> None:
@@ -322,13 +334,6 @@ def _check_pattern(name: str, place: int, argument: Any, where: str) -> None:
         compiled(pattern if name == "Contains" else "")
     except ValueError as reason:
         raise _refused(str(reason), where) from None
-
-
-def _variant(tree: Any) -> tuple[str, Any]:
-    """Return the name and content of a Rust enum in JSON."""
-    if isinstance(tree, dict) and len(tree) == 1:
-        return next(iter(tree.items()))
-    return (tree if isinstance(tree, str) else "an unknown form"), None
 
 
 def malformed(where: str) -> DeclarationError:

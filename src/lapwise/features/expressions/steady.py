@@ -8,7 +8,6 @@ chosen among rows are given as columns.
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +15,8 @@ from typing import Any
 
 import msgspec
 import polars as pl
+
+from lapwise.features.expressions.tree import expression, holds
 
 __all__ = ["Steady", "steady"]
 
@@ -45,10 +46,10 @@ def steady(serialized: str, schema: tuple[tuple[str, pl.DataType], ...]) -> Stea
     """
     found = Steady()
     empty = pl.LazyFrame(schema=dict(schema))
-    for _, expression in msgspec.json.decode(serialized)["outputs"]:
-        tree = _rewritten(json.loads(expression), empty, found.constants)
+    for _, text in msgspec.json.decode(serialized)["outputs"]:
+        tree = _rewritten(json.loads(text), empty, found.constants)
         found.trees.append(tree)
-        found.expressions.append(_expression(tree))
+        found.expressions.append(expression(tree))
     return found
 
 
@@ -78,23 +79,13 @@ def _rewritten(tree: Any, empty: pl.LazyFrame, constants: list[pl.Series]) -> An
 
 def _column(tree: Any, made: Any, dtype: pl.DataType, constants: list[pl.Series]) -> Any:
     """Return a column in place of an expression that reads none."""
-    if _reads(tree):
+    if holds(tree, "Column"):
         return made
-    value = pl.select(_expression(tree).cast(dtype).alias("_")).to_series()
+    value = pl.select(expression(tree).cast(dtype).alias("_")).to_series()
     name = f"__constant_{len(constants)}__"
     constants.append(value.alias(name))
     return {"Column": name}
 
 
-def _reads(tree: Any) -> bool:
-    if isinstance(tree, dict):
-        return "Column" in tree or any(map(_reads, tree.values()))
-    return isinstance(tree, list) and any(map(_reads, tree))
-
-
 def _dtype(tree: Any, empty: pl.LazyFrame) -> pl.DataType:
-    return empty.select(_expression(tree).alias("_")).collect_schema()["_"]
-
-
-def _expression(tree: Any) -> pl.Expr:
-    return pl.Expr.deserialize(io.StringIO(json.dumps(tree)), format="json")
+    return empty.select(expression(tree).alias("_")).collect_schema()["_"]

@@ -145,10 +145,12 @@ def sort_pairs(codes: Int64, moments: Int64) -> tuple[Int64, Int64, Int64]:
     if not len(codes):
         return np.empty(0, np.int64), codes, moments
     if bool((moments[1:] >= moments[:-1]).all()):
-        packed = (codes << np.int64(32)) | np.arange(len(codes))
+        packed = codes << np.int64(32)  # and from here on in place: these are the longest arrays
+        packed |= np.arange(len(codes))
         packed.sort()
-        order, codes = packed & np.int64(0xFFFFFFFF), packed >> np.int64(32)
-        return order, codes, in_order(moments, order)
+        order = packed & np.int64(0xFFFFFFFF)
+        packed >>= np.int64(32)
+        return order, packed, in_order(moments, order)
     low = int(moments.min())
     bits = (int(moments.max()) - low + 1).bit_length()
     if int(codes.max()) << bits < _ROOM and bits < _ROOM.bit_length():
@@ -214,6 +216,9 @@ class Timeline:
         if first not in self._packed:
             chosen = slice(*np.searchsorted(self._codes, (first, first + self._batch)))
             span = np.int64(self._high - self._low + 3)
-            keys = (self._codes[chosen] - first) * span + (self._moments[chosen] - (self._low - 1))
+            keys = self._codes[chosen] - first
+            keys *= span
+            keys += self._moments[chosen]
+            keys -= self._low - 1
             self._packed[first] = int(chosen.start), keys
         return self._packed[first]

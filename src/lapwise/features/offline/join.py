@@ -160,10 +160,14 @@ def _whole(
 ) -> list[pl.Series]:
     """Compute a view with all its rows in memory, and return its columns in the examples' order."""
     axis = Axis.of(asked.select(rows.by), asked[TIME].to_numpy())
+    return aggregate(view, rows, _live(view, rows, visible), axis, known=known)
+
+
+def _live(view: FeatureView, rows: Rows, visible: pl.LazyFrame) -> pl.DataFrame:
+    """Return all rows that stand at some time; nobody else may hold them, so that columns can go."""
     live = read(visible, view.table.name, whole=True, view=view.name)
     check_keys(view, live.select(pl.col(rows.key).null_count()).row(0))
-    live = with_until(live, rows.key, rows.ties)
-    return aggregate(view, rows, live, axis, known=known, given=True)
+    return with_until(live, rows.key, rows.ties)
 
 
 def _parted(

@@ -1,8 +1,7 @@
 """The work on one partition: a function of a view's definition and files, wherever it runs.
 
-A task is a record, and so is its answer; they travel as MessagePack, and rows
-stay in files (``spill.py``).
-Failures travel as records too, so that a worker's error is the one that this process would raise.
+A task is a record, and so is its answer; they travel as MessagePack, and rows stay in files
+(``spill.py``). Failures travel as records too, so that a worker's error is the one that this process would raise.
 """
 
 from __future__ import annotations
@@ -195,7 +194,7 @@ def _join(view: FeatureView, task: JoinTask) -> tuple[Pieces, ...]:
     times, numbers = examples[TIME].to_numpy(), examples[ROW]
     axis = Axis.of(examples.select(rows.by), times)
     del examples
-    features = aggregate(view, rows, live, axis, known=task.known, given=True)
+    features = aggregate(view, rows, live, axis, known=task.known)
     del live
     found = pl.DataFrame([*features, numbers])
     with Spill(Path(task.path), found.schema, task.shares, task.room) as spill:

@@ -93,11 +93,13 @@ class Seen:
             codes, event = codes[mine], event[mine]
         self.axis, self.live, self.grain = axis, live, grain
         self.order, self.codes, self.event = sort_pairs(codes, event)
+        del codes, event  # not kept beside the sorted ones
         if mine is not None:
             self.order = mine[self.order]
         self._settle_ties(key)
         whole = live.select(pl.col("__until").min()).item() in (None, FOREVER)
         self.until = None if whole else self._ordered("__until")
+        self.live = live.drop("__until", *by, *key)
 
     def _ordered(self, name: str) -> Int64:
         return in_order(self.live[name].to_numpy(), self.order)

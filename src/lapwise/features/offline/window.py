@@ -46,9 +46,8 @@ def aggregate(
     axis: Axis,
     *,
     known: bool,
-    given: bool = False,
 ) -> list[pl.Series]:
-    """Compute a view's features for the examples of an axis.
+    """Compute a view's features for the examples of an axis, in the order in which they were given.
 
     Args:
         view: what to compute.
@@ -56,14 +55,10 @@ def aggregate(
         live: rows of :attr:`Rows.scan` with ``__until``; all that concern the axis's entities.
         axis: the examples.
         known: whether to add ``<view>__known``.
-        given: whether to return them in the order in which the examples were given, rather than
-            that of the axis.
     """
-    places = axis.places if given else None
     seen = Seen(axis, live, rows.by, rows.key, view.grain)
-    windows = {
-        feature.within: _Aggregates(seen, feature.within, places) for _, feature in view.features
-    }
+    del live  # what is needed of it from here on is in ``seen``
+    windows = {feature.within: _Aggregates(seen, feature.within) for _, feature in view.features}
     computed: dict[str, pl.Series] = {}
     ends = _Ends(seen.live)
     for source in ("", *rows.types):  # a column at a time, so that one is in memory
@@ -202,8 +197,8 @@ class _Column:
 class _Aggregates:
     """All aggregates over one length of window."""
 
-    def __init__(self, seen: Seen, within: int, places: Int64 | None) -> None:
-        self._seen, self._within, self._places = seen, within, places
+    def __init__(self, seen: Seen, within: int) -> None:
+        self._seen, self._within = seen, within
         self._ends: dict[tuple[str, int], pl.Series] = {}
         self.forget()
 
@@ -320,5 +315,6 @@ class _Aggregates:
         return series if valid.all() else series.set(pl.Series(~self._placed(valid)), None)
 
     def _placed(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Put values into the order that is asked for."""
-        return values if self._places is None else values[self._places]
+        """Put values into the order in which the examples were given."""
+        placed: NDArray[Any] = values[self._seen.axis.places]
+        return placed

@@ -90,6 +90,7 @@ class Plan:
     schema: pl.Schema
     views: tuple[FeatureView, ...]
     shapes: tuple[Shape, ...]
+    fields: tuple[Fields, ...]
     columns: tuple[pl.Expr, ...]
 
     @classmethod
@@ -100,10 +101,13 @@ class Plan:
             FeatureError: a column is missing, or of a type that cannot be used.
         """
         shapes = tuple(shape_of(view, schema) for view in views)
+        fields = tuple(
+            Fields(view, shape.columns) for view, shape in zip(views, shapes, strict=True)
+        )
         columns: dict[str, pl.Expr] = {}
         for view in views:
             columns |= selection(view, schema)
-        return cls(table, schema, tuple(views), shapes, tuple(columns.values()))
+        return cls(table, schema, tuple(views), shapes, fields, tuple(columns.values()))
 
     def batch(self, rows: pl.DataFrame) -> Batch:
         """Return the rows that can ever be seen.

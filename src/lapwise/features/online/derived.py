@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 import polars as pl
 
 from lapwise.core.errors import FeatureError
 from lapwise.features.expressions.demand import OnDemand
+from lapwise.features.expressions.proof import prove_elementwise
 from lapwise.features.expressions.scalar import Evaluator, translate
 from lapwise.features.request import given, in_microseconds, input_series
 
 __all__ = ["Derived"]
+
+_Steps: TypeAlias = tuple[Mapping[str, pl.DataType], list[tuple[Evaluator, dict[str, pl.DataType]]]]
+"""The types of the views' features, and what was translated for them: a pair for each demand."""
 
 _FEW = 32
 """For so many rows a scalar evaluator each takes less time than one call of Polars."""
@@ -37,8 +42,7 @@ class Derived:
         made: Sequence[str],
     ) -> None:
         self._demands, self._columns = tuple(demands), dict(columns)
-        self._views: Mapping[str, pl.DataType] | None = None
-        self._steps: list[tuple[Evaluator, dict[str, pl.DataType]]] = []
+        self._steps: _Steps = ({}, [])
         readable = {*columns, *made}
         for demand in demands:
             for name in demand.inputs:
@@ -70,10 +74,11 @@ class Derived:
         Raises:
             FeatureError: an input is missing or of a wrong type, or an expression fails.
         """
-        if views is not self._views:
-            self._steps, self._views = self._translated(views), views
+        steps = self._steps  # threads may ask at the same time
+        if steps[0] is not views:
+            self._steps = steps = self._translated(views)
         values = dict(found)
-        for demand, (evaluator, types) in zip(self._demands, self._steps, strict=True):
+        for demand, (evaluator, types) in zip(self._demands, steps[1], strict=True):
             columns = [
                 values[name] if name in values else given(inputs, name) for name in demand.inputs
             ]
@@ -85,16 +90,38 @@ class Derived:
                 values |= zip(demand.outputs, map(list, made), strict=True)
         return values
 
-    def _translated(
-        self, views: Mapping[str, pl.DataType]
-    ) -> list[tuple[Evaluator, dict[str, pl.DataType]]]:
+    def prove(self, views: Mapping[str, pl.DataType]) -> None:
+        """Prove on edge values that this Polars gives what one row gives without it.
+
+        It takes about 0.1 s for each function, once in a process. What reads a feature whose type is
+        not known is left out.
+
+        Args:
+            views: the types of the features that views make, as far as they are known.
+
+        Raises:
+            FeatureError: it gives something else.
+        """
+        types = {**self._columns, **views}
+        for demand in self._demands:
+            if types.keys() >= set(demand.inputs):
+                _prove(demand, tuple(types[name] for name in demand.inputs))
+                types |= zip(demand.outputs, translate(demand, types).types, strict=True)
+
+    def _translated(self, views: Mapping[str, pl.DataType]) -> _Steps:
         types = {**self._columns, **views}
         steps = []
         for demand in self._demands:
             evaluator = translate(demand, types)
             steps.append((evaluator, {name: types[name] for name in demand.inputs}))
             types |= zip(demand.outputs, evaluator.types, strict=True)
-        return steps
+        return views, steps
+
+
+@lru_cache(maxsize=256)
+def _prove(demand: OnDemand, types: tuple[pl.DataType, ...]) -> None:
+    """Prove a function on edge values; versions that are served beside each other share many."""
+    prove_elementwise(demand, pl.DataFrame(schema=dict(zip(demand.inputs, types, strict=True))))
 
 
 def _at_once(

@@ -62,12 +62,15 @@ class ColumnLayout(Record, frozen=True, kw_only=True):
     duration: bool = False
 
     def microseconds(self, stored: Any) -> Any:
-        """Return stored times, one or an array of them, in microseconds; finer parts are cut off."""
+        """Return stored times, one or an array of them, in microseconds; finer parts are cut off.
+
+        As Polars does it: an instant becomes the microsecond that it lies in, a duration shorter.
+        """
         if self.unit < 0:
             return stored * -self.unit
-        if self.unit == 1:
-            return stored
-        return (stored - np.fmod(stored, self.unit)) // self.unit
+        if self.duration:
+            stored = stored - np.fmod(stored, self.unit)
+        return stored // self.unit
 
 
 class ViewState(Record, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeAlias
@@ -11,27 +12,25 @@ import polars as pl
 
 from lapwise.core.clock import format_time
 from lapwise.core.digest import Digest
-from lapwise.core.errors import FeatureError
+from lapwise.core.errors import FeatureError, StoreError
 from lapwise.core.model import Column
 from lapwise.features.expressions.demand import OnDemand
 from lapwise.features.frame import Feature, feature_names
 from lapwise.features.model import FeatureView, view_digest
 from lapwise.features.online.derived import Derived
-from lapwise.features.online.layout import Space, ViewState, packed, state_key
+from lapwise.features.online.layout import Space, ViewState, packed, state_key, type_text
 from lapwise.features.online.state import require_state
 from lapwise.features.online.store import OnlineStore
 from lapwise.features.online.vector import Scalars, Vectors
-from lapwise.features.request import (
-    given,
-    input_series,
-    type_of,
-    wrong_type,
-)
+from lapwise.features.request import given, input_series, type_of, wrong_type
 
 __all__ = ["OnlineLookup"]
 
 Entities: TypeAlias = tuple[list[bytes], list[int] | None]
 """The distinct entities of a request, packed, and which of them each row has (None: its own)."""
+
+_Named: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+"""The columns that name an entity, and their types in the store."""
 
 
 class OnlineLookup:
@@ -65,6 +64,24 @@ class OnlineLookup:
         made = [name for one in self._views for name in one.view.names]
         self._derived = Derived(demands, types, made) if demands else None
 
+    def prove(self) -> None:
+        """Prove that on-demand features of one row are what this Polars makes of many.
+
+        What reads a view that is not online yet is left out; so it is if the store is away.
+
+        Raises:
+            FeatureError: another Polars than training had gives something else.
+        """
+        if self._derived is None:
+            return
+        types: dict[str, pl.DataType] = {}
+        with suppress(StoreError):
+            found = self._store.backend.read([one.key for one in self._views])
+            for view, content in zip(self._views, found, strict=True):
+                if content is not None:
+                    types |= view.learn(content).vectors.types()
+        self._derived.prove(types)
+
     def look_up(
         self, inputs: Mapping[str, Sequence[Any]], *, at: int
     ) -> Mapping[str, Sequence[Any]]:
@@ -89,7 +106,7 @@ class OnlineLookup:
         """Return the features of all views, from one read, and their types."""
         known = [view.known for view in self._views]
         while True:
-            entities: dict[tuple[str, ...], Entities] = {}
+            entities: dict[_Named, Entities] = {}
             keys = [
                 [view.key] if one is None else [view.key, *self._keys(one, inputs, entities, at)]
                 for view, one in zip(self._views, known, strict=True)
@@ -102,31 +119,34 @@ class OnlineLookup:
             known = list(fresh)  # the first time, and after a view was built anew
         found: dict[str, Sequence[Any]] = {}
         for one, mine in zip(fresh, values, strict=True):
-            distinct, chosen = entities[one.vectors.view.by]
+            distinct, chosen = entities[one.vectors.view.by, one.state.by]
             made = one.made(mine, len(distinct), at)
             if chosen is not None:
                 made = [[column[place] for place in chosen] for column in made]
-            found.update(zip(one.vectors.view.names, made, strict=True))
+            found.update(zip(one.vectors.names, made, strict=True))
         return found, self._types_of([one.vectors for one in fresh])
 
     def _types_of(self, vectors: list[Vectors]) -> Mapping[str, pl.DataType]:
         """Return the types of the views' features: the same mapping until a view is built anew."""
-        if self._made.of != vectors:
-            self._made = _Types(vectors, {k: v for one in vectors for k, v in one.types().items()})
-        return self._made.types
+        made = self._made
+        if made.of != vectors:
+            made = _Types(vectors, {k: v for one in vectors for k, v in one.types().items()})
+            self._made = made
+        return made.types
 
     def _keys(
         self,
         known: _Known,
         inputs: Mapping[str, Sequence[Any]],
-        entities: dict[tuple[str, ...], Entities],
+        entities: dict[_Named, Entities],
         at: int,
     ) -> list[bytes]:
         """Return the keys of all that a view needs, and note its entities."""
         view = known.vectors.view
-        if view.by not in entities:
-            entities[view.by] = self._entities(view, known.state, inputs)
-        return known.keys(entities[view.by][0], at)
+        named = view.by, known.state.by
+        if named not in entities:
+            entities[named] = self._entities(view, known.state, inputs)
+        return known.keys(entities[named][0], at)
 
     def _entities(
         self, view: FeatureView, state: ViewState, inputs: Mapping[str, Sequence[Any]]
@@ -137,9 +157,13 @@ class OnlineLookup:
         ]
         places: dict[bytes, int] = {}
         chosen = []
-        for values in zip(*columns, strict=True):
-            entity = b"" if None in values else packed(values)
-            chosen.append(places.setdefault(entity, len(places)))
+        try:
+            for values in zip(*columns, strict=True):
+                entity = b"" if None in values else packed(values)
+                chosen.append(places.setdefault(entity, len(places)))
+        except (OverflowError, UnicodeError) as error:  # 2**64, half a character
+            where = f"view '{view.name}': the entity ({', '.join(view.by)})"
+            raise wrong_type(where, ", ".join(state.by)) from error
         return list(places), None if len(places) == len(chosen) else chosen
 
 
@@ -209,7 +233,7 @@ def _plain(
     for value in values:
         if value is not None and type(value) is not expected:
             raise wrong_type(f"{where}: column '{name}'", str(dtype))
-    if _stored_text(dtype) != stored:
+    if type_text(dtype) != stored:
         raise FeatureError(
             f"{where}: column '{name}' is {stored} in the table and {dtype} in the request",
             expected="the same type in both, so that no key is missed",
@@ -225,10 +249,6 @@ def _python_type(dtype: pl.DataType) -> type:
     if dtype.is_integer() or dtype.is_temporal():
         return int
     return bytes if isinstance(dtype, pl.Binary) else str
-
-
-def _stored_text(dtype: pl.DataType) -> str:
-    return "String" if isinstance(dtype, pl.Categorical | pl.Enum) else str(dtype)
 
 
 def _require(name: str, types: Mapping[str, pl.DataType], where: str) -> None:

@@ -9,7 +9,8 @@ from operator import attrgetter
 import numpy as np
 import polars as pl
 
-from lapwise.features.corrections import FOREVER
+from lapwise.features.corrections import FOREVER, with_until
+from lapwise.features.grain import last_sight
 from lapwise.features.model import FeatureView
 from lapwise.features.online.backend import Writer
 from lapwise.features.online.batch import Batch, Shape, ViewRows
@@ -17,7 +18,7 @@ from lapwise.features.online.fields import UNTIL, Fields
 from lapwise.features.online.layout import Space, ViewState, chain_of, encode_row, packed
 from lapwise.features.online.page import Page, Place, join
 from lapwise.features.online.tile import FOLD_ROWS, fold
-from lapwise.features.rows import Rows, read
+from lapwise.features.rows import Rows, check_keys, read
 
 __all__ = ["rebuild"]
 
@@ -45,17 +46,19 @@ def rebuild(
 
 
 def _live(view: FeatureView, rows: Rows, state: ViewState) -> pl.DataFrame:
-    """Return the rows that stand at some time, in order of (key, known), with ``__until``."""
+    """Return the rows that stand at some time, those of a key together by known, with ``__until``.
+
+    Raises:
+        FeatureError: a row has no key.
+    """
     known = rows.scan.filter(pl.col("__known") < state.watermark)
     reach = state.floor - view.widest - view.grain
     recent = (pl.col("__event") > reach) | (pl.col("__known") >= state.floor)
     wanted = known.filter(recent).select(rows.key).unique()
-    chains = read(known.join(wanted, on=rows.key, how="semi"), view.table.name, whole=False)
-    chains = chains.sort(*rows.key, "__known", "__event", *rows.ties)
-    standing = chains.unique([*rows.key, "__known"], keep="last", maintain_order=True)
-    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(-1) for name in rows.key)
-    until = pl.when(same).then(pl.col("__known").shift(-1)).otherwise(FOREVER)
-    return standing.with_columns(__until=until.fill_null(FOREVER))
+    chains = known.join(wanted, on=rows.key, how="semi", nulls_equal=True)
+    found = read(chains, view.table.name, whole=False)
+    check_keys(view, found.select(pl.col(rows.key).null_count()).row(0))
+    return with_until(found, rows.key, rows.ties)
 
 
 def _keys(space: Space, made: ViewRows, encoded: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -79,14 +82,10 @@ class _Placed:
         floor: int,
     ) -> None:
         by, key = [f"by:{name}" for name in view.by], [f"key:{name}" for name in view.table.key]
-        event = pl.col("__event")
-        placed = (
-            live.select(*by, *key, "__event", "__known", "__until")
-            .with_row_index("__row")
-            .filter(event - event % view.grain + view.grain - 1 + view.widest >= floor)
-            .drop_nulls(by)
-            .sort(*by, "__event", "__known", *key)
-        )
+        placed = live.select(*by, *key, "__event", "__known", "__until").with_row_index("__row")
+        placed = placed.drop_nulls(["__event", *by])
+        last = last_sight(placed["__event"].to_numpy(), view.widest, view.grain)
+        placed = placed.filter(pl.Series(last >= floor)).sort(*by, "__event", "__known", *key)
         first = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in by)
         starts = placed.select(first.fill_null(value=True).arg_true()).to_series()
         self.bounds = [*starts.to_list(), placed.height]

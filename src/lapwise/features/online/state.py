@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from lapwise.core.digest import Digest
-from lapwise.core.errors import FeatureError
+from lapwise.core.errors import FeatureError, NotMaterialisedError
 from lapwise.features.model import FeatureView
 from lapwise.features.online.backend import Backend, Writer
 from lapwise.features.online.batch import Shape
@@ -57,10 +57,10 @@ def require_state(content: bytes | None, view: FeatureView, digest: Digest) -> V
     """Return a view's state from its record.
 
     Raises:
-        FeatureError: the view was never materialised.
+        NotMaterialisedError: it has none.
     """
     if content is None:
-        raise FeatureError(
+        raise NotMaterialisedError(
             f"view '{view.name}' was never materialised online in this version",
             value=digest[:12],
             expected="its rows in the online store",

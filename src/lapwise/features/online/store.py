@@ -21,7 +21,7 @@ from lapwise.core.duration import parse_duration
 from lapwise.core.protocols import Progress, SilentProgress
 from lapwise.features.model import FeatureView, view_digest
 from lapwise.features.online.backend import Backend, Writer
-from lapwise.features.online.batch import Batch, Plan, Shape
+from lapwise.features.online.batch import Batch, Plan
 from lapwise.features.online.displace import displace
 from lapwise.features.online.fields import Fields
 from lapwise.features.online.history import History
@@ -85,8 +85,10 @@ class OnlineStore:
             keep: how far before the latest row known it can still be asked; of who writes.
 
         Raises:
-            NotFoundError: there is no store to read.
-            ConflictError: this process has it open already.
+            NotFoundError: there is no store to read in the folder.
+            ConflictError: this process has the folder's store open already.
+            DeclarationError: the URL is none.
+            StoreError: the server cannot be reached, or is not fit.
         """
         backend: Backend
         if isinstance(location, str) and "://" in location:
@@ -137,12 +139,11 @@ class OnlineStore:
     def _push(self, plan: Plan, digests: Sequence[Digest], batch: Batch, writer: Writer) -> Pushed:
         added = entities = 0
         states = writer.get([state_key(digest) for digest in digests])
-        for view, shape, digest, content in zip(
-            plan.views, plan.shapes, digests, states, strict=True
+        for view, shape, fields, digest, content in zip(
+            plan.views, plan.shapes, plan.fields, digests, states, strict=True
         ):
             state = require_state(content, view, digest)
             check_shape(view, shape, state)
-            fields = Fields(view, shape.columns)
             history = History(writer, state, view, fields)
             added += history.add(batch.rows_of(view, shape, fields))
             changed = history.finish(self._keep)
@@ -182,9 +183,8 @@ class OnlineStore:
         for view in views:
             state = self.state(view)
             plan = Plan.of(view.table.name, _schema_of(view, tables), [view])
-            stale = state is None or at < state.floor or not has_shape(state, plan.shapes[0])
-            if fresh or stale or state is None:
-                rows += self._rebuild(view, tables, plan.shapes[0], at)
+            if fresh or state is None or at < state.floor or not has_shape(state, plan.shapes[0]):
+                rows += self._rebuild(view, tables, plan, at)
                 rebuilt.append(view.name)
             elif at > state.watermark:
                 rows += self._advance(view, tables[view.table.name], plan, state, at)
@@ -193,12 +193,10 @@ class OnlineStore:
         return Materialized(rows, tuple(rebuilt), at)
 
     def _rebuild(
-        self, view: FeatureView, tables: Mapping[str, pl.LazyFrame], shape: Shape, at: int
+        self, view: FeatureView, tables: Mapping[str, pl.LazyFrame], plan: Plan, at: int
     ) -> int:
-        schema = _schema_of(view, tables)
-        rows = rows_of(view, tables, schema)
-        digest = view_digest(view)
-        fields = Fields(view, shape.columns)
+        rows = rows_of(view, tables, plan.schema)
+        digest, shape, fields = view_digest(view), plan.shapes[0], plan.fields[0]
 
         def build(writer: Writer) -> int:
             former = read_state(writer.get([state_key(digest)])[0])
@@ -229,6 +227,7 @@ class OnlineStore:
         digest = view_digest(view)
         known = plan.columns[0]
         since = table.filter((known >= state.watermark) & (known < at))
+        since = since.sort(known)  # else the floor would pass rows that are still to come
         frame = read(since, view.table.name, whole=False)
         rows = 0
         for start in range(0, frame.height, _STEP):

@@ -38,7 +38,7 @@ class Vectors:
     """Makes the features of one view whose columns have some types."""
 
     def __init__(self, view: FeatureView, columns: Sequence[ColumnLayout]) -> None:
-        self.view = view
+        self.view, self.names = view, view.names
         self.fields = Fields(view, columns)
         self.windows = sorted({feature.within for _, feature in view.features})
         places = {within: place for place, within in enumerate(self.windows)}
@@ -79,7 +79,7 @@ class Vectors:
             FeatureError: a number does not fit its fixed point.
         """
         seen = _Seen(self.view, self.fields, self.starts(at))
-        tails = self.tails(at)
+        tails = self.tails(at) if details else ()
         for place, page in enumerate(pages):
             seen.add(page, zip(tails, details[place], strict=True) if details else ())
         seen.look(at)

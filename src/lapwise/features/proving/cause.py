@@ -4,39 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import polars as pl
 
+from lapwise.core.feature import CauseKind
 from lapwise.features.expressions.demand import OnDemand
 from lapwise.features.model import FeatureView
 from lapwise.features.proving.bits import unequal
 from lapwise.features.proving.suspects import Request
 
-__all__ = ["Again", "Cause", "CauseKind", "Former", "Served", "Traces"]
-
-CauseKind: TypeAlias = Literal[
-    "changed_table",
-    "corrected",
-    "definition",
-    "input",
-    "late",
-    "missing",
-    "moment",
-    "never_pushed",
-    "not_in_table",
-    "on_demand",
-    "otherwise",
-    "type",
-    "unknown",
-]
-"""``late`` a row came online after it was known and needed; ``never_pushed`` it is not there now
-either; ``missing`` it was not there, and nothing says whether it came; ``corrected`` a row counted
-that was corrected by then; ``not_in_table`` a row counted that the table does not have; ``otherwise`` a
-row was online with another time or value; ``moment`` a row known at the very moment was seen;
-``definition`` another version of the definition answered; ``changed_table`` the table was changed
-since; ``type`` the value is right, its type is not; ``input`` what it is made of differs;
-``on_demand`` its expression gave something else."""
+__all__ = ["Again", "Cause", "Former", "Served", "Traces"]
 
 Again: TypeAlias = Callable[
     [FeatureView, pl.DataFrame, int], tuple[int, Mapping[str, Sequence[Any]]] | None

@@ -11,8 +11,9 @@ import polars as pl
 
 from lapwise.core.clock import format_time
 from lapwise.core.duration import format_duration
+from lapwise.core.feature import CauseKind
 from lapwise.features.proving.bits import normal, unequal
-from lapwise.features.proving.cause import Again, Cause, CauseKind, Served
+from lapwise.features.proving.cause import Again, Cause, Served
 from lapwise.features.proving.suspects import Request, Suspect, entity_rows, suppose
 
 __all__ = ["row_cause"]

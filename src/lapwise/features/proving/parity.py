@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from lapwise.core.errors import FeatureError
+from lapwise.core.feature import CauseKind
 from lapwise.core.model import Column
 from lapwise.core.protocols import Progress, SilentProgress
 from lapwise.features.expressions.demand import OnDemand
@@ -17,7 +18,7 @@ from lapwise.features.model import FeatureView
 from lapwise.features.offline.join import MEMORY
 from lapwise.features.proving.bits import unequal
 from lapwise.features.proving.blame import demand_cause, view_cause
-from lapwise.features.proving.cause import CauseKind, Served, Traces
+from lapwise.features.proving.cause import Served, Traces
 from lapwise.features.proving.suspects import Request
 from lapwise.features.request import input_series, type_of
 from lapwise.features.rows import microseconds
@@ -230,7 +231,10 @@ def _described(
     traces: Traces,
 ) -> Iterator[Difference]:
     """Describe the differences of one feature's columns at some places."""
-    entity = log.examples.select(name for name in _entity(feature) if name in log.examples)
+    # What is derived may read features alone: they are told as they were served.
+    entity = pl.DataFrame(
+        [(log.examples if name in log.examples else log.logged)[name] for name in _entity(feature)]
+    )
     for place in places:
         names = [name for name in _names(feature) if _at(log.differing, name, place)]
         if not names:

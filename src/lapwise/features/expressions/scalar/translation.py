@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -25,6 +23,7 @@ from lapwise.features.expressions.scalar.cast import cast
 from lapwise.features.expressions.scalar.evaluator import Evaluator
 from lapwise.features.expressions.scalar.node import Call, Inexact, Node, Run, constantly, lift2
 from lapwise.features.expressions.steady import Steady, steady
+from lapwise.features.expressions.tree import expression, holds, variant
 
 if TYPE_CHECKING:
     from lapwise.features.expressions.demand import OnDemand
@@ -127,7 +126,7 @@ class _Translator:
 
     def node(self, tree: Any) -> Node:
         """Return the translation of a serialised expression."""
-        kind, body = _variant(tree)
+        kind, body = variant(tree)
         if kind == "Alias":
             return self.node(body[0])
         if kind == "Column" and body in self._chosen:
@@ -137,9 +136,9 @@ class _Translator:
         dtype = self._dtype(tree)
         if not isinstance(dtype, _TYPES):
             raise Inexact(f"a value of type {dtype}")
-        if not _has(tree, "Column"):
+        if not holds(tree, "Column"):
             # Such a constant takes a type from where it stands, after it was computed or before.
-            if kind not in ("Literal", "Cast") and _has(tree, "Dyn"):
+            if kind not in ("Literal", "Cast") and holds(tree, "Dyn"):
                 raise Inexact("a constant that is computed", "write its value, or pl.lit(value)")
             return _constant(tree)
         match kind:
@@ -175,10 +174,10 @@ class _Translator:
         raise Inexact(operator)
 
     def _function(self, arguments: Sequence[Any], function: Any, dtype: pl.DataType) -> Run:
-        family, body = _variant(function)
-        if family == "Boolean" and _variant(body)[0] == "IsIn":
-            return self._is_in(arguments, _variant(body)[1])
-        name, options = _variant(body) if family in FAMILIES else (family, body)
+        family, body = variant(function)
+        if family == "Boolean" and variant(body)[0] == "IsIn":
+            return self._is_in(arguments, variant(body)[1])
+        name, options = variant(body) if family in FAMILIES else (family, body)
         found = FAMILIES.get(family, FAMILIES[""] if family not in FAMILIES else {}).get(name)
         if found is None:
             raise Inexact(name)
@@ -215,7 +214,7 @@ class _Translator:
 
     def _dtype(self, tree: Any) -> pl.DataType:
         """Return the type of an expression; where Polars foretells another, it is not exact."""
-        asked = self._empty.select(_expression(tree).alias("_"))
+        asked = self._empty.select(expression(tree).alias("_"))
         foretold, made = asked.collect_schema()["_"], asked.collect().schema["_"]
         if foretold != made:
             raise Inexact(
@@ -234,21 +233,4 @@ def _constant(tree: Any) -> Node:
 
 
 def _series(tree: Any) -> pl.Series:
-    return pl.select(_expression(tree).alias("_")).to_series()
-
-
-def _expression(tree: Any) -> pl.Expr:
-    return pl.Expr.deserialize(io.StringIO(json.dumps(tree)), format="json")
-
-
-def _has(tree: Any, kind: str) -> bool:
-    """Return whether an expression holds one of a kind."""
-    if isinstance(tree, dict):
-        return kind in tree or any(_has(one, kind) for one in tree.values())
-    return isinstance(tree, list) and any(_has(one, kind) for one in tree)
-
-
-def _variant(tree: Any) -> tuple[str, Any]:
-    if isinstance(tree, dict) and len(tree) == 1:
-        return next(iter(tree.items()))
-    return (tree if isinstance(tree, str) else "an unknown form"), None
+    return pl.select(expression(tree).alias("_")).to_series()
