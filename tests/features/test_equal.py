@@ -151,7 +151,7 @@ def test_equal_though_tiles_are_folded_in_hundreds_of_histories(
 
 
 @pytest.mark.prove
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(WORLDS, histories(50), RANDOMS, FOLDS)
 def test_equal_at_any_time_on_hundreds_of_histories(
     world: World, rows: list[Row], random: Random, fold: int
@@ -176,7 +176,7 @@ def test_equal_at_any_time_on_redis(
 
 
 @pytest.mark.prove
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=WORLDS, rows=histories(50), random=RANDOMS, fold=FOLDS)
 def test_equal_at_any_time_on_redis_on_hundreds_of_histories(
     redis: str, world: World, rows: list[Row], random: Random, fold: int
