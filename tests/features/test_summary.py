@@ -10,7 +10,7 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lapwise.core.feature import FRAME_SUMMARY, FeatureSummary, FrameSummary
@@ -29,6 +29,8 @@ def spread(values: Sequence[object], dtype: pl.DataType | type[pl.DataType]) -> 
         max_size=60,
     )
 )
+@example([0.0, -1.6000000000000002e308])
+@example([1.7e308, -1.7e308, 1.0])
 def test_every_row_is_counted_once(values: list[float | None]) -> None:
     """Nulls, NaN and infinities apart, each value lies in the bin whose edges say so."""
     found = spread(values, pl.Float64)

@@ -152,7 +152,10 @@ def _edges(numbers: np.ndarray, *, whole: bool) -> list[float]:
     if not math.isfinite(width) or least == greatest or low + width == low:
         return [least, greatest]
     begin = math.floor(low / width) * width
-    steps = max(math.floor((high - begin) / width) + 1, 1)
+    reach = (high - begin) / width
+    if not math.isfinite(reach):  # a difference of two floats may be beyond them
+        return [least, greatest]
+    steps = max(math.floor(reach) + 1, 1)
     edges = [begin + step * width for step in range(steps + 1)]
     edges[0] = min(edges[0], least)
     edges[-1] = max(edges[-1], greatest) if math.isfinite(edges[-1]) else greatest
