@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from lapwise.core.errors import DataError
 from lapwise.core.protocols import Executor, InThisProcess, Progress, SilentProgress, Task
@@ -16,7 +16,7 @@ from lapwise.features.model import FeatureView
 from lapwise.features.offline.join import MEMORY, check_names, check_times, point_in_time, times_of
 from lapwise.features.offline.partition import ROW
 from lapwise.features.offline.shuffle import Shuffle, size_of, work_of
-from lapwise.features.offline.spill import SHARE, Pieces, Spill, blocks_of, load, no_room, schema_of
+from lapwise.features.offline.spill import SHARE, Pieces, Spill, blocks_of, load, no_room
 from lapwise.features.rows import entity_columns, rows_of
 
 __all__ = ["sink_point_in_time"]
@@ -69,7 +69,7 @@ def sink_point_in_time(
         if not kept.rows:
             empty = pl.DataFrame(schema=schema)
             whole = point_in_time(empty, views, time=time, tables=tables, known=known)
-            _write(whole.lazy(), target)
+            _write([whole], target)
             return 0
         found: list[list[tuple[Pieces, ...]]] = []
         step = kept.step(views, memory)
@@ -81,44 +81,39 @@ def sink_point_in_time(
             found.append(shuffle.join(view, rows, visible, asked, size, step=step, line=line))
             line.done()
         line = shown.task("features written", kept.rows)
-        _write(_wide(schema, kept.runs(step), found, line), target)
+        _write(_wide(kept.runs(step), found, line), target)
         line.done()
     return kept.rows
 
 
 def _wide(
-    schema: pl.Schema,
-    runs: Iterator[pl.DataFrame],
-    found: Sequence[Sequence[tuple[Pieces, ...]]],
-    line: Task,
-) -> pl.LazyFrame:
-    """Return runs of examples with their features, each read when it is asked for."""
-    types = dict(schema)
-    for pieces in found:
-        types.update(schema_of(pieces[0]))
-    types.pop(ROW, None)
-
-    def wide(*_wanted: object) -> Iterator[pl.DataFrame]:
-        for number, frame in enumerate(runs):
-            features = [load(pieces[number]).sort(ROW).drop(ROW) for pieces in found]
-            yield pl.concat([frame, *features], how="horizontal")
-            line.advance(frame.height)
-
-    return register_io_source(wide, schema=types)
+    runs: Iterator[pl.DataFrame], found: Sequence[Sequence[tuple[Pieces, ...]]], line: Task
+) -> Iterator[pl.DataFrame]:
+    """Yield runs of examples with their features, each read when it is asked for."""
+    for number, frame in enumerate(runs):
+        features = [load(pieces[number]).sort(ROW).drop(ROW) for pieces in found]
+        yield pl.concat([frame, *features], how="horizontal")
+        line.advance(frame.height)
 
 
-def _write(frame: pl.LazyFrame, target: Path) -> None:
-    """Write a Parquet file under another name, and let it appear when it is whole."""
+def _write(runs: Iterable[pl.DataFrame], target: Path) -> None:
+    """Write runs to a Parquet file under another name, and let it appear when it is whole.
+
+    A run is on disk before the next one is read: Polars' own streaming sink reads on while it
+    compresses, and holds what it read.
+    """
+    from pyarrow.parquet import ParquetWriter
+
     partial = target.with_name(f".{target.name}.{uuid4().hex}.partial")
     try:
-        frame.sink_parquet(partial, compression="zstd", row_group_size=1 << 18, engine="streaming")
+        each = (run.to_arrow() for run in runs)
+        first = next(each)
+        with ParquetWriter(partial, first.schema, compression="zstd") as writer:
+            for table in chain([first], each):
+                writer.write_table(table, row_group_size=1 << 18)
         partial.replace(target)
     except OSError as error:
         raise no_room(error, target) from error
-    except pl.exceptions.PolarsError as error:
-        raise DataError(
-            f"the features cannot be written to '{target}'", value=str(error).partition("\n")[0]
-        ) from error
     finally:
         partial.unlink(missing_ok=True)
 

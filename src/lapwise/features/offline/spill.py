@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ import polars as pl
 from lapwise.core.errors import LapwiseError, StorageFullError
 from lapwise.core.model import Record
 
-__all__ = ["SHARE", "Pieces", "Spill", "blocks_of", "load", "no_room", "schema_of"]
+__all__ = ["SHARE", "Pieces", "Spill", "blocks_of", "load", "no_room"]
 
 SHARE = "__share"
 """The column that says to which partition a row goes; it is not written."""
@@ -147,11 +147,6 @@ def blocks_of(piece: Pieces) -> Iterator[pl.DataFrame]:
         for start, length in piece.places:
             file.seek(start)
             yield pl.read_ipc_stream(file.read(length))
-
-
-def schema_of(pieces: Sequence[Pieces]) -> pl.Schema:
-    """Return the columns of some pieces, and their types."""
-    return next(blocks_of(pieces[0])).schema
 
 
 def no_room(error: OSError, path: Path) -> LapwiseError:
