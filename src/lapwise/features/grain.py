@@ -6,7 +6,7 @@ import numpy as np
 
 from lapwise.features.kernel import LEAST, Int64
 
-__all__ = ["last_sight", "start_of"]
+__all__ = ["last_sight", "last_sight_of_one", "start_of", "start_of_one"]
 
 _MOST = np.iinfo(np.int64).max
 
@@ -39,3 +39,21 @@ def last_sight(events: Int64, within: int, grain: int) -> Int64:
         events = np.minimum(events, _MOST - rest) + rest
     last: Int64 = np.minimum(events, _MOST - within) + np.int64(within)
     return last
+
+
+def start_of_one(time: int, within: int, grain: int) -> int:
+    """Return :func:`start_of` of one time, without arrays and without a bound.
+
+    >>> start_of_one(-1, 3, 5)
+    -5
+    """
+    return (time - within) // grain * grain
+
+
+def last_sight_of_one(event: int, within: int, grain: int) -> int:
+    """Return :func:`last_sight` of one event, without arrays and without a bound.
+
+    >>> last_sight_of_one(-1, 3, 5)
+    2
+    """
+    return event - event % grain + grain - 1 + within

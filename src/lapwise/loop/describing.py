@@ -104,8 +104,15 @@ class DescribedView(Record, frozen=True, kw_only=True):
 
     @property
     def served(self) -> tuple[FeatureUse, ...]:
-        """The versions that answer users now, or are on their way to."""
-        return tuple(one for one in self.users if one.stage in ("production", "canary", "staging"))
+        """The versions that answer users now, or are on their way to; production first."""
+        return tuple(one for one in self.users if one.stage in _SERVED)
+
+
+_SERVED = ("production", "canary", "staging")
+
+
+def _far_from_users(use: FeatureUse) -> int:
+    return _SERVED.index(use.stage) if use.stage in _SERVED else len(_SERVED)
 
 
 def describe_all(
@@ -244,7 +251,7 @@ class _Reading:
                 DescribedFeature(name=name, words=said, summary=summaries.get(name))
                 for name, said in zip(latest.features, words, strict=True)
             ),
-            users=users,
+            users=tuple(sorted(users, key=_far_from_users)),
             freshness=freshness,
             behind=None if freshness is None else max(0, self._now - freshness.latest),
             proof=self._proof(latest, models),

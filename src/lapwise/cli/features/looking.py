@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["features_list", "features_show"]
 
 _SHOWN = 12
-_STAGES = ("production", "canary", "staging")
 
 
 @features.command("list")
@@ -208,7 +207,7 @@ def _show_users(one: DescribedView, runs: Mapping[str, int]) -> None:
         return
     rows = [
         (f"{user.model} v{user.number}", user.stage, when(user.created), _run(user, runs))
-        for user in sorted(one.users, key=lambda user: user.stage not in _STAGES)[:_SHOWN]
+        for user in one.users[:_SHOWN]
     ]
     show("", table(["used by", "stage", "registered", "run"], rows))
     if len(one.users) > _SHOWN:
@@ -251,7 +250,7 @@ def _person(owner: str) -> str:
 
 def _used_by(one: DescribedView) -> str:
     """Return the versions that meet users first, and how many others there are."""
-    named = [user for stage in _STAGES for user in one.served if user.stage == stage][:1]
+    named = one.served[:1]
     text = f"{named[0].stage} v{named[0].number}" if named else ""
     rest = len(one.users) - len(named)
     if not rest:

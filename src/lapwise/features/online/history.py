@@ -9,6 +9,7 @@ from struct import Struct
 import msgspec
 
 from lapwise.features.corrections import FOREVER
+from lapwise.features.grain import last_sight_of_one
 from lapwise.features.kernel import LEAST
 from lapwise.features.model import FeatureView
 from lapwise.features.online.backend import Writer
@@ -18,15 +19,10 @@ from lapwise.features.online.layout import Kept, Space, ViewState, packed, read_
 from lapwise.features.online.page import Page, Place
 from lapwise.features.online.tile import fold
 
-__all__ = ["History", "last_seen"]
+__all__ = ["History"]
 
 _NUMBER = Struct("<q").pack
 _UNTIL = 16
-
-
-def last_seen(view: FeatureView, event: int) -> int:
-    """Return the last time that sees a row of some event in the view's widest window."""
-    return event - event % view.grain + view.grain - 1 + view.widest
 
 
 class _Entity:
@@ -100,7 +96,11 @@ class History:
         return True
 
     def _in_window(self, event: int | None) -> bool:
-        return event is not None and last_seen(self.view, event) >= self.floor
+        return event is not None and self._last_seen(event) >= self.floor
+
+    def _last_seen(self, event: int) -> int:
+        """Return the last time that sees a row of some event in the widest window."""
+        return last_sight_of_one(event, self.view.widest, self.view.grain)
 
     def _insert(self, row: Kept, item: bytes, side: Side) -> None:
         entity, place = self._at(row)
@@ -199,7 +199,7 @@ class History:
         number = 0
         for (position, _, _), row in zip(page.places, page.rows, strict=True):
             end = position + self.fields.tile - 1 if row is None else position
-            if last_seen(self.view, end) >= self.floor:
+            if self._last_seen(end) >= self.floor:
                 break
             if row is None:
                 detail = self.space.detail(entity.name, position // self.fields.tile)

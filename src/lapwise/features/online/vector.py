@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from lapwise.core.model import Column
+from lapwise.features.grain import start_of_one
 from lapwise.features.kernel import LEAST
 from lapwise.features.model import Aggregate, FeatureView
 from lapwise.features.online.codes import from_code
@@ -54,8 +55,7 @@ class Vectors:
 
     def starts(self, at: int) -> list[int]:
         """Return the first event of each window at a time."""
-        grain = self.view.grain
-        return [(at - within) // grain * grain for within in self.windows]
+        return [start_of_one(at, within, self.view.grain) for within in self.windows]
 
     def tails(self, at: int) -> list[int]:
         """Return the tiles in which windows begin, whose rows are needed one by one."""

@@ -123,7 +123,7 @@ def _absent(scene: _Scene) -> Cause | None:
     since = int(scene.rows["__known"][places[0]])
     corrections = all(scene.corrects(place) for place in places)
     came, until = _came(scene, places)
-    kind: CauseKind = {True: "late", False: "never_pushed", None: "missing"}[came]  # type: ignore[assignment]  # three of them
+    kind = _MISSING[came]
     behind = format_duration(at - since)
     if until is not None:
         behind = f"{behind} to {format_duration(until - since)}"
@@ -149,6 +149,10 @@ def _alike(others: int) -> str:
     if not others:
         return ""
     return f" (or so was {'another row' if others == 1 else f'one of {others} other rows'})"
+
+
+_MISSING: dict[bool | None, CauseKind] = {True: "late", False: "never_pushed", None: "missing"}
+"""What a row that was not seen is called, by whether it came later; None where nobody can tell."""
 
 
 def _came(scene: _Scene, places: tuple[int, ...]) -> tuple[bool | None, int | None]:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["feature_page", "features_page", "last_proof", "world_time"]
 
-_STAGES = ("production", "canary", "staging")
 _USERS = 30
 _VERSIONS = 30
 
@@ -106,7 +105,7 @@ def feature_page(
         "versions": [
             (each, standing(each), changed(store, one, each)) for each in found[:_VERSIONS]
         ],
-        "users": sorted(one.users, key=lambda use: use.stage not in _STAGES)[:_USERS],
+        "users": one.users[:_USERS],
         "more": max(0, len(one.users) - _USERS),
         "differences": differences_of(store, one),
         "trained": next((use for use in one.users if use.frame == one.frame), None),
@@ -115,8 +114,7 @@ def feature_page(
 
 def standing(one: DescribedView) -> str:
     """Return what people first ask: which stage the versions that use it have reached."""
-    reached = {use.stage for use in one.users}
-    return next((stage for stage in _STAGES if stage in reached), "")
+    return one.served[0].stage if one.served else ""
 
 
 @dataclass(frozen=True, slots=True)
