@@ -120,7 +120,7 @@ def materialize_rows(
         reach = "≤ 10" if lmdb["entities"] >= 1_000_000 else ""
         yield Row(f"{shown}, {where}, s", reach, ours["s"], None, peer["s"] if peer else None)
         yield Row("  store, MB", "", ours["store"], None, peer["disk"] if peer else None)
-        yield Row("  peak memory, MB", "", ours["mb"], None, peer["mb"] if peer else None)
+        yield Row("  peak memory, MB", "", ours["mb"], None, peer.get("mb") if peer else None)
 
 
 def demand_rows(found: Mapping[str, Spread], theirs: Mapping[str, Spread]) -> Iterator[Row]:
