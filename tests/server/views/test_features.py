@@ -52,7 +52,7 @@ def test_a_replayed_product_is_behind_by_its_own_time(declared: Store) -> None:
 def test_a_view_that_no_model_uses_yet_is_shown(declared: Store) -> None:
     facts = feature_page(declared, "plane", loop=MODEL, version="", feature="")
     assert facts["figure"] is None
-    assert (facts["users"], facts["trained"], facts["differences"]) == ([], None, ())
+    assert (facts["users"], facts["trained"], facts["differences"]) == ((), None, ())
     assert 'lw.FeatureView("plane", arrivals, by="tailnum", grain="1h"' in facts["declared_text"]
     assert last_proof(declared, MODEL) is None
 
