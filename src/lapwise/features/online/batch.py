@@ -70,10 +70,10 @@ class Batch:
         kept = list(map(Kept, key, *times, by, values))
         return ViewRows(kept, items_of(self.frame, fields), _sides(values, fields))
 
-    def _together(self, names: list[str]) -> list[list[Any]]:
+    def _together(self, names: list[str]) -> list[tuple[Any, ...]]:
         if not names:
-            return [[] for _ in range(self.frame.height)]
-        return list(map(list, zip(*(self.plain(name) for name in names), strict=True)))
+            return [()] * self.frame.height
+        return list(zip(*(self.plain(name) for name in names), strict=True))
 
     def plain(self, name: str) -> list[Any]:
         """Return a column as plain values that sort as Polars sorts the column."""
@@ -222,10 +222,10 @@ def _quanta(numbers: NDArray[Any], quantum: float | None) -> tuple[Int64, Bools]
     return fixed.values, fits
 
 
-def _sides(values: list[list[Any]], fields: Fields) -> list[Side]:
+def _sides(values: list[tuple[Any, ...]], fields: Fields) -> list[Side]:
     """Return what each row keeps beside numbers."""
     if not fields.slots:
-        return [[] for _ in values]
+        return [[]] * len(values)
     columns = [slot.column for slot in fields.slots]
     return [[[] if row[at] is None else [row[at]] for at in columns] for row in values]
 

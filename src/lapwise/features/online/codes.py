@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from lapwise.features.kernel import Int64
 from lapwise.features.online.layout import ColumnLayout
 
-__all__ = ["from_code", "to_codes"]
+__all__ = ["decoder", "to_codes"]
 
 _MAGNITUDE = 2**63 - 1
 _SIGN = 1 << 63
@@ -28,14 +29,18 @@ def to_codes(numbers: NDArray[Any]) -> Int64:
     return numbers
 
 
-def from_code(code: int, layout: ColumnLayout) -> Any:
-    """Return a code's value as the frame's ``to_list()`` gives it; times in microseconds."""
+def decoder(layout: ColumnLayout) -> Callable[[int], Any]:
+    """Return what makes the frame's plain value of a code; times are in microseconds."""
     if layout.code[1] == "f":
-        return _FLOAT(_INTEGER(code ^ ((code >> 63) & _MAGNITUDE)))[0]
+        return _float_of
     if layout.code == "<u8":
-        return code + _SIGN
+        return lambda code: code + _SIGN
     if layout.storage == "bool":
-        return code != 0
+        return bool
     if layout.storage == "time":
-        return int(layout.microseconds(code))
-    return code
+        return lambda code: int(layout.microseconds(code))
+    return int
+
+
+def _float_of(code: int) -> Any:
+    return _FLOAT(_INTEGER(code ^ ((code >> 63) & _MAGNITUDE)))[0]

@@ -8,59 +8,80 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from lapwise.core.errors import FeatureError
 from lapwise.features.fixed_point import SQUARE_BITS, SUM_BITS, quantum_of
 from lapwise.features.model import Aggregate, FeatureView
-from lapwise.features.online.fields import ROWS, UNFIT, ColumnFields
+from lapwise.features.online.codes import decoder
+from lapwise.features.online.fields import ROWS, UNFIT, ColumnFields, Fields, Line
 
 __all__ = ["Finish", "check_sums", "finisher"]
 
-Finish: TypeAlias = Callable[[list[int]], Any]
-"""Takes the added numbers of a window, beginning with the number of rows."""
+Finish: TypeAlias = Callable[[Line], Any]
+"""Takes the line of a window."""
 
 
-def finisher(feature: Aggregate, column: ColumnFields | None) -> Finish:
-    """Return what makes a count, sum, mean, rate or standard deviation of a window's numbers."""
+def finisher(feature: Aggregate, fields: Fields) -> Finish:
+    """Return what makes a feature of a window's line."""
+    column = fields.columns.get(feature.column)
     if column is None:
-        return _count
-    observed, sum_at = column.observed - ROWS, column.sums[feature.quantum] - ROWS
+        return itemgetter(ROWS)
+    match feature.kind:
+        case "distinct":
+            return itemgetter(column.distinct)
+        case "min":
+            return _observation(column, column.least, 1)
+        case "max":
+            return _observation(column, column.greatest, 1)
+        case "first":
+            return _observation(column, column.first, 1)
+        case "last":
+            return _observation(column, column.latest + feature.place - 1, feature.place)
+    return _sum(feature, column)
+
+
+def _observation(column: ColumnFields, at: int, least: int) -> Finish:
+    """Return what takes an observation, if the window has at least so many."""
+    observed = column.observed
+    if column.is_text:
+        return lambda line: line[-1][line[at]] if line[observed] >= least else None
+    value = decoder(column.layout)
+    return lambda line: value(line[at]) if line[observed] >= least else None
+
+
+def _sum(feature: Aggregate, column: ColumnFields) -> Finish:
+    observed, sum_at = column.observed, column.sums[feature.quantum]
     floating = column.layout.code[1] == "f"
     quantum = quantum_of(feature.quantum, floating=floating)
     match feature.kind:
         case "sum" if floating or quantum != 1.0:
-            return lambda added: float(added[sum_at]) * quantum if added[observed] else None
+            return lambda line: float(line[sum_at]) * quantum if line[observed] else None
         case "sum":
-            return lambda added: added[sum_at] if added[observed] else None
+            return lambda line: line[sum_at] if line[observed] else None
         case "std":
-            low, middle, top = (place - ROWS for place in column.squares[feature.quantum])
+            low, middle, top = column.squares[feature.quantum]
 
-            def deviation(added: list[int]) -> float | None:
-                n = added[observed]
+            def deviation(line: Line) -> float | None:
+                n = line[observed]
                 if n < 2:
                     return None
-                squares = added[low] + (added[middle] << 32) + (added[top] << 64)
-                spread = float(n * squares - added[sum_at] ** 2)
+                squares = line[low] + (line[middle] << 32) + (line[top] << 64)
+                spread = float(n * squares - line[sum_at] ** 2)
                 return math.sqrt(spread / float(n * (n - 1))) * quantum
 
             return deviation
-    return lambda added: (
-        float(added[sum_at]) / added[observed] * quantum if added[observed] else None
-    )
+    return lambda line: float(line[sum_at]) / line[observed] * quantum if line[observed] else None
 
 
-def _count(added: list[int]) -> int:
-    return added[0]
-
-
-def check_sums(view: FeatureView, columns: dict[str, ColumnFields], added: list[list[int]]) -> None:
+def check_sums(view: FeatureView, columns: dict[str, ColumnFields], items: list[list[int]]) -> None:
     """Refuse the numbers of a window's items whose sum does not fit; each sum is taken exactly.
 
     Args:
         view: whose window it is.
         columns: the view's fields.
-        added: for each item its added numbers.
+        items: the window's items.
 
     Raises:
         FeatureError: a value or a sum does not fit its fixed point.
@@ -69,7 +90,7 @@ def check_sums(view: FeatureView, columns: dict[str, ColumnFields], added: list[
         if feature.kind not in ("sum", "mean", "std", "rate"):
             continue
         column = columns[feature.column]
-        numbers = [one[column.sums[feature.quantum] - ROWS] for one in added]
+        numbers = [one[column.sums[feature.quantum]] for one in items]
         where = f"view '{view.name}': {feature.kind} of column '{feature.column}'"
         quantum = quantum_of(feature.quantum, floating=column.layout.code[1] == "f")
         if UNFIT in numbers:
@@ -77,8 +98,8 @@ def check_sums(view: FeatureView, columns: dict[str, ColumnFields], added: list[
         if not -(1 << 63) <= sum(numbers) < 1 << 63:
             raise _unfit(where, "the sum of a window", quantum, 63)
         if feature.kind == "std":
-            top = column.squares[feature.quantum][2] - ROWS
-            if UNFIT in [one[top] for one in added]:
+            top = column.squares[feature.quantum][2]
+            if UNFIT in [one[top] for one in items]:
                 raise _unfit(where, "a value", quantum, SQUARE_BITS)
 
 

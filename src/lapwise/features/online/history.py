@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from struct import Struct
 
 import msgspec
@@ -16,7 +16,7 @@ from lapwise.features.online.backend import Writer
 from lapwise.features.online.batch import ViewRows
 from lapwise.features.online.fields import Fields, Side
 from lapwise.features.online.layout import Kept, Space, ViewState, packed, read_chain, write_chain
-from lapwise.features.online.page import Page, Place
+from lapwise.features.online.page import Page, Place, Stored, encode
 from lapwise.features.online.tile import fold
 
 __all__ = ["History"]
@@ -71,9 +71,14 @@ class History:
 
     def _open(self, entities: Iterable[bytes]) -> None:
         wanted = [name for name in dict.fromkeys(entities) if name not in self._entities]
-        found = self._writer.get([self.space.pages + name for name in wanted])
-        for name, content in zip(wanted, found, strict=True):
-            self._entities[name] = _Entity(name, Page.decode(content, self.fields))
+        pages = self._read([self.space.page(name) for name in wanted])
+        for name, stored in zip(wanted, pages, strict=True):
+            self._entities[name] = _Entity(name, Page.decode(stored, self.fields))
+
+    def _read(self, keys: Sequence[tuple[bytes, bytes]]) -> list[Stored]:
+        """Return what is kept of some pages, in one round trip."""
+        found = iter(self._writer.get([key for both in keys for key in both]))
+        return [Stored(record, history) for record, history in zip(found, found, strict=True)]
 
     def _add(self, row: Kept, item: bytes, side: Side) -> bool:
         self.latest = max(self.latest, row.known)
@@ -132,15 +137,15 @@ class History:
         entity = self._entities[packed(row.by)]
         event = row.event or 0
         tile = event // self.fields.tile
-        folded: Place = (tile * self.fields.tile, LEAST, [])
+        folded: Place = (tile * self.fields.tile, LEAST, ())
         index = entity.page.find(folded)
         if index < len(entity.page.places) and entity.page.places[index] == folded:
             self._unfold(entity, index, tile)
         return entity, (event, row.known, row.key)
 
     def _unfold(self, entity: _Entity, index: int, tile: int) -> None:
-        (content,) = self._writer.get([self.space.detail(entity.name, tile)])
-        entity.page.splice(index, index + 1, Page.decode(content, self.fields))
+        (stored,) = self._read([self.space.tile(entity.name, tile)])
+        entity.page.splice(index, index + 1, Page.decode(stored, self.fields))
         entity.unfolded.add(tile)
         entity.changed = True
 
@@ -169,10 +174,10 @@ class History:
     def finish(self, keep: int) -> ViewState:
         """Write what was changed, drop what no window shows any more, and return the new state."""
         self.floor = max(self.floor, self.latest - keep)
-        for entity in self._entities.values():
-            if entity.changed:
-                self._forget(self._prune(entity))
-                self._write(entity)
+        changed = [entity for entity in self._entities.values() if entity.changed]
+        for entity in changed:
+            self._forget(self._prune(entity))
+        self._write(changed)
         for key in self._dirty:
             chain = self._chains[key]
             if chain:
@@ -181,17 +186,28 @@ class History:
                 self._writer.delete(self.space.keys + key)
         return msgspec.structs.replace(self.state, floor=self.floor, latest=self.latest)
 
-    def _write(self, entity: _Entity) -> None:
-        folded = fold(entity.page, self.fields, self.floor)
-        for tile, rows in folded:
-            self._writer.put(self.space.detail(entity.name, tile), rows.encode(self.fields))
-        for tile in entity.unfolded - {tile for tile, _ in folded}:
-            self._writer.delete(self.space.detail(entity.name, tile))
-        if entity.page.places:
-            page = entity.page.encode(self.fields)
-            self._writer.put(self.space.pages + entity.name, page)
-        else:
-            self._writer.delete(self.space.pages + entity.name)
+    def _write(self, entities: list[_Entity]) -> None:
+        """Fold and write entities' pages; the lines of all of them are made together."""
+        pages: dict[tuple[bytes, bytes], Page] = {}
+        for entity in entities:
+            folded = fold(entity.page, self.fields, self.floor)
+            pages |= {self.space.tile(entity.name, tile): rows for tile, rows in folded}
+            for tile in entity.unfolded - {tile for tile, _ in folded}:
+                self._delete(self.space.tile(entity.name, tile))
+            if entity.page.places:
+                pages[self.space.page(entity.name)] = entity.page
+            else:
+                self._delete(self.space.page(entity.name))
+        for keys, stored in zip(pages, encode(list(pages.values()), self.fields), strict=True):
+            for key, content in zip(keys, stored, strict=True):
+                if content is None:
+                    self._writer.delete(key)
+                else:
+                    self._writer.put(key, content)
+
+    def _delete(self, keys: tuple[bytes, bytes]) -> None:
+        for key in keys:
+            self._writer.delete(key)
 
     def _prune(self, entity: _Entity) -> list[Kept]:
         """Drop the leading items that left every window before the floor; return their rows."""
@@ -202,10 +218,10 @@ class History:
             if self._last_seen(end) >= self.floor:
                 break
             if row is None:
-                detail = self.space.detail(entity.name, position // self.fields.tile)
-                (content,) = self._writer.get([detail])
-                gone += [one for one in Page.decode(content, self.fields).rows if one is not None]
-                self._writer.delete(detail)
+                keys = self.space.tile(entity.name, position // self.fields.tile)
+                (stored,) = self._read([keys])
+                gone += [one for one in Page.decode(stored, self.fields).rows if one is not None]
+                self._delete(keys)
             else:
                 gone.append(row)
             number += 1

@@ -4,11 +4,14 @@ A backend holds for each version of a view, under its number::
 
     m <digest>                       the view's state
     <number> e <entity>              the entity's page: tiles, and the rows that are not in one
+    <number> h <entity>              its history, if it is long
     <number> d <entity> <tile>       the page of the rows that a tile was made of
+    <number> r <entity> <tile>       its history, if it is long
     <number> k <key>                 the rows with this key as they came, by known
 
-What a request needs is one entity's page and, of a view without a grain, the rows of the tiles in
-which its windows begin; their keys are known beforehand, so that all is read in one go.
+What a request needs is one entity's page and, of a view without a grain, those of the tiles in
+which its windows begin; their keys are known beforehand, so that all is read in one go. Histories
+are for writers, and for requests as of a time before the entity's last change.
 """
 
 from __future__ import annotations
@@ -83,7 +86,6 @@ class ViewState(Record, frozen=True, kw_only=True):
         key: the types of the key's columns.
         by: the types of the entity's columns.
         columns: the value columns.
-        width: how many numbers an item has.
         watermark: rows of the tables known before it are in.
         latest: the latest known time of any row, or the watermark.
         floor: the earliest time as of which the store answers.
@@ -95,20 +97,19 @@ class ViewState(Record, frozen=True, kw_only=True):
     key: tuple[str, ...]
     by: tuple[str, ...]
     columns: tuple[ColumnLayout, ...]
-    width: int
     watermark: int
     latest: int
     floor: int
 
 
-class Kept(msgspec.Struct, frozen=True, array_like=True):
+class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A row as it came: what orders rows that tie, and what a correction must find again."""
 
-    key: list[Any]
+    key: tuple[Any, ...]
     known: int
     event: int | None
-    by: list[Any]
-    values: list[Any]
+    by: tuple[Any, ...]
+    values: tuple[Any, ...]
 
     @property
     def standing(self) -> tuple[tuple[bool, Any], ...]:
@@ -123,13 +124,18 @@ class Space:
     def __init__(self, number: int) -> None:
         prefix = number.to_bytes(4, "big")
         self.prefix = prefix
-        self.pages = prefix + b"e"
-        self.details = prefix + b"d"
+        self.pages, self.page_histories = prefix + b"e", prefix + b"h"
+        self.tiles, self.tile_histories = prefix + b"d", prefix + b"r"
         self.keys = prefix + b"k"
 
-    def detail(self, entity: bytes, tile: int) -> bytes:
-        """Return the key of the rows of one tile of an entity."""
-        return self.details + entity + (tile + _BIAS).to_bytes(8, "big")
+    def page(self, entity: bytes) -> tuple[bytes, bytes]:
+        """Return the keys of an entity's page and of its history."""
+        return self.pages + entity, self.page_histories + entity
+
+    def tile(self, entity: bytes, tile: int) -> tuple[bytes, bytes]:
+        """Return the keys of one of an entity's tiles and of its history."""
+        name = entity + (tile + _BIAS).to_bytes(8, "big")
+        return self.tiles + name, self.tile_histories + name
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import polars as pl
 
@@ -19,12 +19,15 @@ from lapwise.features.frame import Feature, feature_names
 from lapwise.features.model import FeatureView, view_digest
 from lapwise.features.online.derived import Derived
 from lapwise.features.online.layout import Space, ViewState, packed, state_key, type_text
+from lapwise.features.online.page import Stored
 from lapwise.features.online.state import require_state
 from lapwise.features.online.store import OnlineStore
 from lapwise.features.online.vector import Scalars, Vectors
 from lapwise.features.request import given, input_series, type_of, wrong_type
 
 __all__ = ["OnlineLookup"]
+
+T = TypeVar("T")
 
 Entities: TypeAlias = tuple[list[bytes], list[int] | None]
 """The distinct entities of a request, packed, and which of them each row has (None: its own)."""
@@ -103,28 +106,46 @@ class OnlineLookup:
     def _looked_up(
         self, inputs: Mapping[str, Sequence[Any]], at: int
     ) -> tuple[dict[str, Sequence[Any]], Mapping[str, pl.DataType]]:
-        """Return the features of all views, from one read, and their types."""
+        """Return the features of all views and their types, from one read.
+
+        It is two if an entity changed since the time that is asked for, or a sum may not fit.
+        """
+        past: list[bool] = [False] * len(self._views)
+        while True:
+            fresh, values, entities = self._read(inputs, at, past)
+            named = [entities[one.vectors.view.by, one.state.by] for one in fresh]
+            each = [
+                one.made(mine, len(distinct), at, past=was)
+                for one, mine, (distinct, _), was in zip(fresh, values, named, past, strict=True)
+            ]
+            if None not in each:
+                break
+            past = [was or made is None for was, made in zip(past, each, strict=True)]
+        found: dict[str, Sequence[Any]] = {}
+        for one, made, (_, chosen) in zip(fresh, each, named, strict=True):
+            columns = made or []
+            if chosen is not None:
+                columns = [[column[place] for place in chosen] for column in columns]
+            found.update(zip(one.vectors.names, columns, strict=True))
+        return found, self._types_of([one.vectors for one in fresh])
+
+    def _read(
+        self, inputs: Mapping[str, Sequence[Any]], at: int, past: Sequence[bool]
+    ) -> tuple[list[_Known], list[list[bytes | None]], dict[_Named, Entities]]:
+        """Return of each view what is known of it and what its keys hold, and the entities."""
         known = [view.known for view in self._views]
         while True:
             entities: dict[_Named, Entities] = {}
             keys = [
-                [view.key] if one is None else [view.key, *self._keys(one, inputs, entities, at)]
-                for view, one in zip(self._views, known, strict=True)
+                [view.key, *(self._keys(one, inputs, entities, at, past=was) if one else ())]
+                for view, one, was in zip(self._views, known, past, strict=True)
             ]
             read = iter(self._store.backend.read([key for mine in keys for key in mine]))
             values = [list(islice(read, len(mine))) for mine in keys]
             fresh = [view.learn(mine[0]) for view, mine in zip(self._views, values, strict=True)]
             if all(map(_Known.has_keys_of, fresh, known)):
-                break
+                return fresh, values, entities
             known = list(fresh)  # the first time, and after a view was built anew
-        found: dict[str, Sequence[Any]] = {}
-        for one, mine in zip(fresh, values, strict=True):
-            distinct, chosen = entities[one.vectors.view.by, one.state.by]
-            made = one.made(mine, len(distinct), at)
-            if chosen is not None:
-                made = [[column[place] for place in chosen] for column in made]
-            found.update(zip(one.vectors.names, made, strict=True))
-        return found, self._types_of([one.vectors for one in fresh])
 
     def _types_of(self, vectors: list[Vectors]) -> Mapping[str, pl.DataType]:
         """Return the types of the views' features: the same mapping until a view is built anew."""
@@ -140,13 +161,15 @@ class OnlineLookup:
         inputs: Mapping[str, Sequence[Any]],
         entities: dict[_Named, Entities],
         at: int,
+        *,
+        past: bool,
     ) -> list[bytes]:
         """Return the keys of all that a view needs, and note its entities."""
         view = known.vectors.view
         named = view.by, known.state.by
         if named not in entities:
             entities[named] = self._entities(view, known.state, inputs)
-        return known.keys(entities[named][0], at)
+        return known.keys(entities[named][0], at, past=past)
 
     def _entities(
         self, view: FeatureView, state: ViewState, inputs: Mapping[str, Sequence[Any]]
@@ -180,19 +203,43 @@ class _Known:
         """Return whether keys made with another state are the keys of this one."""
         return other is not None and self.state.number == other.state.number
 
-    def keys(self, entities: Sequence[bytes], at: int) -> list[bytes]:
-        """Return the keys of the entities' pages, then of the tiles in which windows begin."""
-        pages = [self.space.pages + entity for entity in entities]
-        tails = self.vectors.tails(at)
-        return pages + [self.space.detail(entity, tile) for entity in entities for tile in tails]
+    def keys(self, entities: Sequence[bytes], at: int, *, past: bool) -> list[bytes]:
+        """Return the keys of the entities' pages, then of the tiles in which windows begin.
 
-    def made(self, values: Sequence[bytes | None], entities: int, at: int) -> list[Scalars]:
-        """Return each feature's values, given the state and what the keys hold."""
+        With ``past`` those of the pages' and the tiles' histories follow.
+        """
+        space, tails = self.space, self.vectors.tails(at)
+        tiles = [space.tile(entity, tile) for entity in entities for tile in tails]
+        keys = [space.pages + entity for entity in entities]
+        keys += [tile for tile, _ in tiles]
+        if past:
+            keys += [space.page_histories + entity for entity in entities]
+            keys += [history for _, history in tiles]
+        return keys
+
+    def made(
+        self, values: Sequence[bytes | None], entities: int, at: int, *, past: bool
+    ) -> list[Scalars] | None:
+        """Return each feature's values, given the state and what the keys hold.
+
+        None if what they hold is not enough, and that of ``past`` is needed.
+        """
         _check_time(self.vectors.view, self.state, at)
-        pages, details = values[1 : entities + 1], values[entities + 1 :]
-        tails = len(details) // entities if entities else 0
-        each = [details[i : i + tails] for i in range(0, len(details), tails)] if tails else []
-        return self.vectors.compute(pages, each, at)
+        if not past:
+            return self.vectors.compute(
+                values[1 : entities + 1], _parted(values[entities + 1 :], entities), at
+            )
+        half = len(values) // 2 + 1
+        stored = list(map(Stored, values[1:half], values[half:]))
+        return self.vectors.compute_past(
+            stored[:entities], _parted(stored[entities:], entities), at
+        )
+
+
+def _parted(values: Sequence[T], parts: int) -> list[Sequence[T]]:
+    """Return values in so many parts of one length; none if there are none."""
+    each = len(values) // parts if parts else 0
+    return [values[i : i + each] for i in range(0, len(values), each)] if each else []
 
 
 class _View:

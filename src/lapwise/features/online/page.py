@@ -1,48 +1,55 @@
-"""A page of the online store: items in order of time, as bytes that a look-up reads without a copy.
+"""A page of the online store: the items of an entity, or of one of its tiles, in order of time.
 
-::
+A look-up reads its lines (``lines.py``). Its history is for writers, and for who asks of the past::
 
     <items> <bytes of the sides> <items ...> <sides> <rows>
 
-The first two are 32-bit numbers. Sides and rows are MessagePack; a look-up passes over the rows,
-which only a writer needs.
+The first two are 32-bit numbers. Sides and rows are MessagePack. A short history stands behind the
+lines in one record; no items are written where they are the lines, as those of a single row are.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
+import numpy as np
 
-from lapwise.features.kernel import LEAST
+from lapwise.features.kernel import LEAST, Int64
 from lapwise.features.online.fields import Fields, Side
 from lapwise.features.online.layout import Kept
+from lapwise.features.online.lines import HEAD, lines_of
 
-__all__ = ["HEAD", "Flat", "Page", "Place", "join", "read_sides", "times_of"]
+__all__ = ["Page", "Place", "Stored", "encode", "stored", "times_of"]
 
-HEAD = Struct("<II")
+_HISTORY = Struct("<II")
+_SHORT = 1024
+"""Bytes of a record whose history is not put under a key of its own."""
+
 times_of = Struct("<qqq").unpack_from
 """Return the position, the visible time and the until of an item."""
 
-Place: TypeAlias = tuple[int, int, list[Any]]
+Place: TypeAlias = tuple[int, int, Sequence[Any]]
 """What orders items: event, known and key of a row; the beginning of a tile."""
 
-Flat: TypeAlias = tuple[list[int], list[Any]]
+
+class Stored(NamedTuple):
+    """What is kept of a page: its record, and its history if that has a key of its own."""
+
+    record: bytes | None
+    history: bytes | None
+
+
+_Flat: TypeAlias = tuple[list[int], list[Any]]
 """One slot of all items: how many values each has, and the values of all of them, in order."""
 
 _encode = msgspec.msgpack.Encoder().encode
-read_sides = msgspec.msgpack.Decoder(list[Flat]).decode
-"""Return each slot of a page's items."""
+_read_sides = msgspec.msgpack.Decoder(list[_Flat]).decode
 _read_rows = msgspec.msgpack.Decoder(list[Kept | None]).decode
-
-
-def join(number: int, items: bytes, sides: list[Side] | None, rows: bytes) -> bytes:
-    """Return the bytes of a page from its parts."""
-    apart = b"" if sides is None else _encode(_flat(sides))
-    return b"".join((HEAD.pack(number, len(apart)), items, apart, rows))
 
 
 @dataclass(slots=True)
@@ -67,26 +74,31 @@ class Page:
         return cls([], [], [], [])
 
     @classmethod
-    def decode(cls, content: bytes | None, fields: Fields) -> Page:
-        """Return a page from its bytes, an empty one from None."""
-        if content is None:
+    def decode(cls, stored: Stored, fields: Fields) -> Page:
+        """Return a page from what is kept of it, an empty one from nothing."""
+        record, history = stored
+        if record is None:
             return cls.empty()
-        number, sides = HEAD.unpack_from(content)
-        start, width = HEAD.size, fields.bytes
-        stop = start + number * width
-        items = [content[at : at + width] for at in range(start, stop, width)]
-        rows = _read_rows(content[stop + sides :])
+        _, number, texts = HEAD.unpack_from(record)
+        width, start = fields.bytes, HEAD.size
+        lines = start + number * 8 * fields.line
+        if history is None:
+            history = record[lines + texts :]
+        items, sides = _HISTORY.unpack_from(history)
+        stop = _HISTORY.size + items * width
+        source, at = (history, _HISTORY.size) if items else (record, start)
+        each = [source[i : i + width] for i in range(at, stop if items else lines, width)]
+        rows = _read_rows(history[stop + sides :])
         places: list[Place] = [
-            (times_of(item)[0], LEAST, []) if row is None else (row.event or 0, row.known, row.key)
-            for item, row in zip(items, rows, strict=True)
+            (times_of(item)[0], LEAST, ()) if row is None else (row.event or 0, row.known, row.key)
+            for item, row in zip(each, rows, strict=True)
         ]
-        apart = read_sides(content[stop : stop + sides]) if sides else []
-        return cls(places, items, _upright(apart, number), rows)
+        apart = _read_sides(history[stop : stop + sides]) if sides else []
+        return cls(places, each, _upright(apart, len(each)), rows)
 
-    def encode(self, fields: Fields) -> bytes:
-        """Return the page's bytes."""
-        sides = self.sides if fields.slots else None
-        return join(len(self.items), b"".join(self.items), sides, _encode(self.rows))
+    def numbers(self, fields: Fields) -> Int64:
+        """Return the items; shape ``(number, fields.width)``."""
+        return np.frombuffer(b"".join(self.items), np.int64).reshape(-1, fields.width)
 
     def find(self, place: Place) -> int:
         """Return where an item is, or would be put."""
@@ -113,8 +125,37 @@ class Page:
         self.rows[part] = other.rows
 
 
-def _flat(sides: list[Side]) -> list[Flat]:
-    """Lay the values of each slot in one row: a look-up makes few lists of it, however many items."""
+def encode(pages: Sequence[Page], fields: Fields) -> list[Stored]:
+    """Return the records of pages that have items."""
+    if not pages:
+        return []
+    items = [b"".join(page.items) for page in pages]
+    numbers = np.frombuffer(b"".join(items), np.int64).reshape(-1, fields.width)
+    sides = [side for page in pages for side in page.sides] if fields.slots else []
+    lines = lines_of(numbers, [len(page.items) for page in pages], sides, fields)
+    return [
+        stored(one, content, page.sides, _encode(page.rows), fields)
+        for one, content, page in zip(lines, items, pages, strict=True)
+    ]
+
+
+def stored(
+    lines: bytes, items: bytes, sides: Sequence[Side], rows: bytes, fields: Fields
+) -> Stored:
+    """Return a page's record from its parts."""
+    apart = _encode(_flat(sides)) if fields.slots else b""
+    number = len(items) // (fields.bytes)
+    if len(lines) + len(items) + len(apart) + len(rows) > _SHORT:
+        history = b"".join((_HISTORY.pack(number, len(apart)), items, apart, rows))
+        return Stored(lines, history)
+    if lines[HEAD.size :] == items:
+        number, items = 0, b""
+    record = b"".join((lines, _HISTORY.pack(number, len(apart)), items, apart, rows))
+    return Stored(record, None)
+
+
+def _flat(sides: Sequence[Side]) -> list[_Flat]:
+    """Lay the values of each slot in one row: few lists are made of it, however many items."""
     return [
         (
             [len(values) for values in slot],
@@ -124,7 +165,7 @@ def _flat(sides: list[Side]) -> list[Flat]:
     ]
 
 
-def _upright(flat: list[Flat], number: int) -> list[Side]:
+def _upright(flat: list[_Flat], number: int) -> list[Side]:
     """Return the sides of items that were laid flat."""
     sides: list[Side] = [[] for _ in range(number)]
     for counts, values in flat:

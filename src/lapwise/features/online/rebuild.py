@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, groupby, pairwise
+from itertools import chain, groupby, islice, pairwise
 from operator import attrgetter
 
 import numpy as np
@@ -16,11 +16,15 @@ from lapwise.features.online.backend import Writer
 from lapwise.features.online.batch import Batch, Shape, ViewRows
 from lapwise.features.online.fields import UNTIL, Fields
 from lapwise.features.online.layout import Space, ViewState, chain_of, encode_row, packed
-from lapwise.features.online.page import Page, Place, join
+from lapwise.features.online.lines import lines_of
+from lapwise.features.online.page import Page, Place, Stored, encode, stored
 from lapwise.features.online.tile import FOLD_ROWS, fold
 from lapwise.features.rows import Rows, check_keys, read
 
 __all__ = ["rebuild"]
+
+_TOGETHER = 10_000
+"""Entities whose lines are made together."""
 
 
 def rebuild(
@@ -38,10 +42,9 @@ def rebuild(
     made = Batch(live).rows_of(view, shape, fields)
     made.items[:, UNTIL] = live["__until"].to_numpy()
     encoded = list(map(encode_row, made.kept))
-    details: list[tuple[bytes, bytes]] = []
     placed = _Placed(view, live, made, encoded, state.floor)
-    pages = sorted(placed.pages(fields, space, details))
-    writer.load(space.prefix, chain(sorted(details), pages, sorted(_keys(space, made, encoded))))
+    records = chain(placed.pages(fields, space), _keys(space, made, encoded))
+    writer.load(space.prefix, sorted(records))
     return live.height
 
 
@@ -91,39 +94,58 @@ class _Placed:
         self.bounds = [*starts.to_list(), placed.height]
         self.corrected = bool((placed["__until"] != FOREVER).any())
         order = placed["__row"].to_numpy()
-        self.content = np.ascontiguousarray(made.items[order]).tobytes()
+        self.items = made.items[order]
         numbers = order.tolist()
         self.rows = [made.kept[number] for number in numbers]
         self.sides = [made.sides[number] for number in numbers]
         self.encoded = [encoded[number] for number in numbers]
         self.floor = floor
 
-    def pages(
-        self, fields: Fields, space: Space, details: list[tuple[bytes, bytes]]
-    ) -> Iterator[tuple[bytes, bytes]]:
-        """Return each entity's page, and add those of its tiles to ``details``."""
-        for start, stop in pairwise(self.bounds):
-            name = packed(self.rows[start].by)
-            yield space.pages + name, self._page(start, stop, fields, space, name, details)
+    def pages(self, fields: Fields, space: Space) -> Iterator[tuple[bytes, bytes]]:
+        """Return what is kept of each entity's page, and of its tiles."""
+        entities = pairwise(self.bounds)
+        while some := list(islice(entities, _TOGETHER)):
+            few = [one for one in some if one[1] - one[0] < FOLD_ROWS and not self.corrected]
+            yield from self._few(few, fields, space)
+            if len(few) < len(some):
+                alone = set(few)
+                yield from self._many([one for one in some if one not in alone], fields, space)
 
-    def _page(
-        self,
-        start: int,
-        stop: int,
-        fields: Fields,
-        space: Space,
-        name: bytes,
-        details: list[tuple[bytes, bytes]],
-    ) -> bytes:
-        width = fields.bytes
-        if stop - start < FOLD_ROWS and not self.corrected:
-            items = self.content[start * width : stop * width]
-            sides = self.sides[start:stop] if fields.slots else None
-            return join(stop - start, items, sides, chain_of(self.encoded[start:stop]))
-        rows = self.rows[start:stop]
-        places: list[Place] = [(row.event or 0, row.known, row.key) for row in rows]
-        each = [self.content[at * width : (at + 1) * width] for at in range(start, stop)]
-        page = Page(places, each, self.sides[start:stop], list(rows))
-        for tile, folded in fold(page, fields, self.floor):
-            details.append((space.detail(name, tile), folded.encode(fields)))
-        return page.encode(fields)
+    def _few(
+        self, entities: list[tuple[int, int]], fields: Fields, space: Space
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Return what is kept of entities that have too few rows for a tile."""
+        if not entities:
+            return
+        counts = [stop - start for start, stop in entities]
+        rows = np.concatenate([np.arange(start, stop) for start, stop in entities])
+        sides = [self.sides[row] for row in rows.tolist()] if fields.slots else []
+        lines = lines_of(self.items[rows], counts, sides, fields)
+        for (start, stop), one in zip(entities, lines, strict=True):
+            items, own = self.items[start:stop].tobytes(), self.sides[start:stop]
+            kept = stored(one, items, own, chain_of(self.encoded[start:stop]), fields)
+            yield from _records(space.page(packed(self.rows[start].by)), kept)
+
+    def _many(
+        self, entities: list[tuple[int, int]], fields: Fields, space: Space
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Return what is kept of entities some of whose rows may be folded, or were corrected."""
+        pages: dict[tuple[bytes, bytes], Page] = {}
+        for start, stop in entities:
+            rows = self.rows[start:stop]
+            places: list[Place] = [(row.event or 0, row.known, row.key) for row in rows]
+            each = [item.tobytes() for item in self.items[start:stop]]
+            page = Page(places, each, self.sides[start:stop], list(rows))
+            name = packed(rows[0].by)
+            for tile, folded in fold(page, fields, self.floor):
+                pages[space.tile(name, tile)] = folded
+            if page.places:
+                pages[space.page(name)] = page
+        for keys, kept in zip(pages, encode(list(pages.values()), fields), strict=True):
+            yield from _records(keys, kept)
+
+
+def _records(keys: tuple[bytes, bytes], kept: Stored) -> Iterator[tuple[bytes, bytes]]:
+    for key, content in zip(keys, kept, strict=True):
+        if content is not None:
+            yield key, content

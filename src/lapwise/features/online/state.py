@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 
 import msgspec
-import numpy as np
 
 from lapwise.core.digest import Digest
 from lapwise.core.errors import FeatureError, NotMaterialisedError
@@ -14,7 +14,7 @@ from lapwise.features.online.backend import Backend, Writer
 from lapwise.features.online.batch import Shape
 from lapwise.features.online.fields import ROWS
 from lapwise.features.online.layout import Space, ViewState, state_key
-from lapwise.features.online.page import HEAD
+from lapwise.features.online.lines import HEAD
 
 __all__ = [
     "ViewStats",
@@ -83,6 +83,7 @@ def next_number(writer: Writer) -> int:
 
 
 _LAST = b"number"
+_NUMBER = Struct("<q")
 
 
 def has_shape(state: ViewState, shape: Shape) -> bool:
@@ -120,9 +121,9 @@ def all_stats(backend: Backend) -> dict[Digest, ViewStats]:
 def _stats(backend: Backend, state: ViewState) -> ViewStats:
     entities = rows = 0
     for _, content in backend.scan(Space(state.number).pages):
-        number, _ = HEAD.unpack_from(content)
-        items = np.frombuffer(content, np.int64, number * state.width, HEAD.size)
-        rows += int(items.reshape(number, state.width)[:, ROWS].sum())
+        _, number, _ = HEAD.unpack_from(content)
+        if number:  # the first line is all of it
+            rows += _NUMBER.unpack_from(content, HEAD.size + 8 * ROWS)[0]
         entities += 1
     return ViewStats(
         view=state.view,

@@ -207,7 +207,6 @@ class OnlineStore:
                 key=shape.key,
                 by=shape.by,
                 columns=shape.columns,
-                width=fields.width,
                 watermark=at,
                 latest=at,
                 floor=at - self._keep,

@@ -7,17 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lapwise.features.corrections import FOREVER
-from lapwise.features.kernel import LEAST, Int64
-from lapwise.features.online.fields import (
-    POSITION,
-    UNFIT,
-    UNTIL,
-    VISIBLE,
-    ColumnFields,
-    Fields,
-    Side,
-    Slot,
-)
+from lapwise.features.kernel import LEAST
+from lapwise.features.online.fields import POSITION, UNTIL, VISIBLE, Fields, Side, Slot
+from lapwise.features.online.lines import fit, suffixes
 from lapwise.features.online.page import Page, times_of
 
 __all__ = ["FOLD_ROWS", "Folded", "fold"]
@@ -44,11 +36,15 @@ def fold(page: Page, fields: Fields, floor: int) -> list[Folded]:
     ]
     for index in reversed(dropped):
         page.splice(index, index + 1, Page.empty())
-    found: list[Folded] = []
+    return _folded(page, fields, _tiles(page, fields, floor))
+
+
+def _tiles(page: Page, fields: Fields, floor: int) -> list[tuple[int, int]]:
+    """Return where in a page the rows of each tile are that can be folded."""
+    found = []
     start = 0
     while start < len(page.rows):
-        tile = page.places[start][0] // fields.tile
-        end = (tile + 1) * fields.tile
+        end = (page.places[start][0] // fields.tile + 1) * fields.tile
         if end > floor:
             break
         stop = start + 1
@@ -59,14 +55,7 @@ def fold(page: Page, fields: Fields, floor: int) -> list[Folded]:
             and stop - start >= FOLD_ROWS
             and all(_settled(item, floor) for item in page.items[start:stop])
         ):
-            rows = page.cut(start, stop)
-            item = _joined(rows, fields, tile)
-            if item is not None:
-                side = [_slot(slot, place, rows.sides) for place, slot in enumerate(fields.slots)]
-                folded = Page([(tile * fields.tile, LEAST, [])], [item], [side], [None])
-                page.splice(start, stop, folded)
-                found.append((tile, rows))
-                stop = start + 1
+            found.append((start, stop))
         start = stop
     return found
 
@@ -76,36 +65,26 @@ def _settled(item: bytes, floor: int) -> bool:
     return bool(visible <= floor and until == FOREVER)
 
 
-def _joined(rows: Page, fields: Fields, tile: int) -> bytes | None:
-    """Return the item of a tile, or None if a sum does not fit one."""
-    numbers = np.frombuffer(b"".join(rows.items), np.int64).reshape(-1, fields.width)
-    checked = numbers[:, fields.checked]
-    if checked.size:
-        largest = max(-int(checked.min()), int(checked.max()))
-        if largest == -UNFIT or largest * len(numbers) >= 1 << 62:
-            return None
-    item = np.zeros(fields.width, np.int64)
-    item[POSITION], item[VISIBLE], item[UNTIL] = tile * fields.tile, LEAST, FOREVER
-    item[fields.added] = numbers[:, fields.added].sum(axis=0)
-    item[fields.lesser] = numbers[:, fields.lesser].min(axis=0)
-    item[fields.greater] = numbers[:, fields.greater].max(axis=0)
-    for column in fields.columns.values():
-        _observations(item, numbers, column)
-    return item.tobytes()
-
-
-def _observations(item: Int64, numbers: Int64, column: ColumnFields) -> None:
-    """Take over the latest and the first observations of a column."""
-    if column.latest < 0 and column.first < 0:
-        return
-    places = np.flatnonzero(numbers[:, column.observed])
-    if not len(places):
-        return
-    if column.first >= 0:
-        item[column.first] = numbers[places[0], column.first]
-    if column.latest >= 0:
-        newest = numbers[places[::-1][: column.places], column.latest]
-        item[column.latest : column.latest + len(newest)] = newest
+def _folded(page: Page, fields: Fields, tiles: list[tuple[int, int]]) -> list[Folded]:
+    """Put one item in place of each tile's rows, unless a sum of them does not fit one."""
+    if not tiles:
+        return []
+    rows = [page.cut(start, stop) for start, stop in tiles]
+    numbers = np.concatenate([one.numbers(fields) for one in rows])
+    ends = np.cumsum([stop - start for start, stop in tiles])
+    joined, fits = suffixes(numbers, ends, fields), fit(numbers, ends, fields)
+    found: list[Folded] = []
+    for place in reversed(range(len(tiles))):
+        (start, stop), one = tiles[place], rows[place]
+        if fits[place]:
+            position = one.places[0][0] // fields.tile * fields.tile
+            item = joined[ends[place] - stop + start]
+            item[[POSITION, VISIBLE, UNTIL]] = position, LEAST, FOREVER
+            side = [_slot(slot, at, one.sides) for at, slot in enumerate(fields.slots)]
+            folded = Page([(position, LEAST, ())], [item.tobytes()], [side], [None])
+            page.splice(start, stop, folded)
+            found.append((position // fields.tile, one))
+    return found
 
 
 def _slot(slot: Slot, place: int, sides: list[Side]) -> list[Any]:
