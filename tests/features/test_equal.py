@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lapwise.features.model import FeatureView
-from lapwise.features.online import tile
+from lapwise.features.online import page, tile
 from lapwise.features.online.lookup import OnlineLookup
 from lapwise.features.online.store import OnlineStore
 from tests.features.histories import (
@@ -40,6 +40,7 @@ def opened(location: Path | str | None, keep: str, fold: int) -> Iterator[Online
     with (
         tempfile.TemporaryDirectory() as folder,
         patch.object(tile, "FOLD_ROWS", fold),
+        patch.object(page, "SHORT", 0 if fold == 2 else page.SHORT),
         OnlineStore.open(location or Path(folder), keep=keep) as store,
     ):
         yield store

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lapwise.core.declaration import Table
 from lapwise.core.model import Column
 from lapwise.features.model import FeatureView
-from lapwise.features.online import tile
+from lapwise.features.online import page, tile
 from lapwise.features.online.lookup import OnlineLookup
 from lapwise.features.online.store import OnlineStore
 from tests.features.reference import Row
@@ -44,6 +44,7 @@ def opened(fold_rows: int = 8, keep: str = "1d") -> Iterator[OnlineStore]:
     with (
         tempfile.TemporaryDirectory() as folder,
         patch.object(tile, "FOLD_ROWS", fold_rows),
+        patch.object(page, "SHORT", 0 if fold_rows == 2 else page.SHORT),
         OnlineStore.open(Path(folder), keep=keep) as store,
     ):
         yield store

@@ -71,11 +71,16 @@ def check(store: OnlineStore, view: FeatureView, table: pl.DataFrame, at: int) -
         assert repr(list(found[name])) == repr(wanted[name].to_list()), (name, at)
 
 
-def tiles(store: OnlineStore, view: FeatureView) -> int:
-    """Return how many pages of rows there are beside the entities' pages."""
+def records(store: OnlineStore, view: FeatureView, kind: bytes) -> int:
+    """Return how many records of a kind there are."""
     state = store.state(view)
     assert state is not None
-    return len(list(store.backend.scan(state.number.to_bytes(4, "big") + b"d")))
+    return len(list(store.backend.scan(state.number.to_bytes(4, "big") + kind)))
+
+
+def tiles(store: OnlineStore, view: FeatureView) -> int:
+    """Return how many pages of rows there are beside the entities' pages."""
+    return records(store, view, b"d")
 
 
 GRAINS = pytest.mark.parametrize("grain", [None, "30m", "45m"])
@@ -187,3 +192,22 @@ def test_a_look_up_reads_once(store: OnlineStore, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(store.backend, "read", counted)
     lookup.look_up({"who": ["a", "b", "nobody", "a"]}, at=2000 * MINUTE)
     assert len(reads) == 1
+    store.push(TABLE, rows([2002]), views)  # of b
+    lookup.look_up({"who": ["a", "nobody", "a"]}, at=2000 * MINUTE)
+    assert len(reads) == 2
+    lookup.look_up({"who": ["a", "b", "nobody", "a"]}, at=2000 * MINUTE)
+    assert len(reads) == 4  # b changed since
+    lookup.look_up({"who": ["a", "b", "nobody", "a"]}, at=2003 * MINUTE)
+    assert len(reads) == 5
+
+
+def test_a_long_history_has_a_record_of_its_own(store: OnlineStore) -> None:
+    """It goes when what it holds goes, and when it is short again."""
+    view, table = view_of("30m"), rows(range(2000))
+    store.materialize([view], {"events": table.lazy()}, at=2000 * MINUTE)
+    assert (records(store, view, b"h"), records(store, view, b"r")) == (2, tiles(store, view))
+    store.push(TABLE, rows([7_000]), [view])  # of a; all that it had left its windows
+    assert records(store, view, b"h") == 1
+    store.push(TABLE, rows([7_005]), [view])  # of b
+    assert (records(store, view, b"h"), records(store, view, b"r")) == (0, 0)
+    check(store, view, rows([7_000, 7_005]), 7_010 * MINUTE)

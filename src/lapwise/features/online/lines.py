@@ -46,7 +46,7 @@ read_texts = msgspec.msgpack.Decoder(Texts).decode
 
 
 def lines_of(
-    items: Int64, counts: Sequence[int], sides: Sequence[Side], fields: Fields
+    items: Int64, counts: Int64 | Sequence[int], sides: Sequence[Side], fields: Fields
 ) -> list[bytes]:
     """Return the lines of some pages.
 

@@ -24,10 +24,10 @@ from lapwise.features.online.fields import Fields, Side
 from lapwise.features.online.layout import Kept
 from lapwise.features.online.lines import HEAD, lines_of
 
-__all__ = ["Page", "Place", "Stored", "encode", "stored", "times_of"]
+__all__ = ["SHORT", "Page", "Parts", "Place", "Stored", "encode", "parts", "times_of"]
 
 _HISTORY = Struct("<II")
-_SHORT = 1024
+SHORT = 1024
 """Bytes of a record whose history is not put under a key of its own."""
 
 times_of = Struct("<qqq").unpack_from
@@ -43,6 +43,9 @@ class Stored(NamedTuple):
     record: bytes | None
     history: bytes | None
 
+
+Parts: TypeAlias = tuple[bytes, bytes | None]
+"""What is to be kept of a page that has items: its record, and its history if that is long."""
 
 _Flat: TypeAlias = tuple[list[int], list[Any]]
 """One slot of all items: how many values each has, and the values of all of them, in order."""
@@ -125,8 +128,8 @@ class Page:
         self.rows[part] = other.rows
 
 
-def encode(pages: Sequence[Page], fields: Fields) -> list[Stored]:
-    """Return the records of pages that have items."""
+def encode(pages: Sequence[Page], fields: Fields) -> list[Parts]:
+    """Return the records of pages that have items, and their histories if those are long."""
     if not pages:
         return []
     items = [b"".join(page.items) for page in pages]
@@ -134,24 +137,22 @@ def encode(pages: Sequence[Page], fields: Fields) -> list[Stored]:
     sides = [side for page in pages for side in page.sides] if fields.slots else []
     lines = lines_of(numbers, [len(page.items) for page in pages], sides, fields)
     return [
-        stored(one, content, page.sides, _encode(page.rows), fields)
+        parts(one, content, page.sides, _encode(page.rows), fields)
         for one, content, page in zip(lines, items, pages, strict=True)
     ]
 
 
-def stored(
-    lines: bytes, items: bytes, sides: Sequence[Side], rows: bytes, fields: Fields
-) -> Stored:
-    """Return a page's record from its parts."""
+def parts(lines: bytes, items: bytes, sides: Sequence[Side], rows: bytes, fields: Fields) -> Parts:
+    """Return a page's record, and its history if that is long."""
     apart = _encode(_flat(sides)) if fields.slots else b""
-    number = len(items) // (fields.bytes)
-    if len(lines) + len(items) + len(apart) + len(rows) > _SHORT:
+    number = len(items) // fields.bytes
+    if len(lines) + len(items) + len(apart) + len(rows) > SHORT:
         history = b"".join((_HISTORY.pack(number, len(apart)), items, apart, rows))
-        return Stored(lines, history)
+        return lines, history
     if lines[HEAD.size :] == items:
         number, items = 0, b""
     record = b"".join((lines, _HISTORY.pack(number, len(apart)), items, apart, rows))
-    return Stored(record, None)
+    return record, None
 
 
 def _flat(sides: Sequence[Side]) -> list[_Flat]:

@@ -17,7 +17,7 @@ from lapwise.features.online.batch import Batch, Shape, ViewRows
 from lapwise.features.online.fields import UNTIL, Fields
 from lapwise.features.online.layout import Space, ViewState, chain_of, encode_row, packed
 from lapwise.features.online.lines import lines_of
-from lapwise.features.online.page import Page, Place, Stored, encode, stored
+from lapwise.features.online.page import Page, Place, encode, parts
 from lapwise.features.online.tile import FOLD_ROWS, fold
 from lapwise.features.rows import Rows, check_keys, read
 
@@ -66,6 +66,10 @@ def _live(view: FeatureView, rows: Rows, state: ViewState) -> pl.DataFrame:
 
 def _keys(space: Space, made: ViewRows, encoded: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Return for each key its rows, which are beside each other."""
+    if (made.items[:, UNTIL] == FOREVER).all():  # nothing was corrected
+        for row, one in zip(made.kept, encoded, strict=True):
+            yield space.keys + packed(row.key), chain_of([one])
+        return
     start = 0
     for key, rows in groupby(made.kept, key=attrgetter("key")):
         stop = start + sum(1 for _ in rows)
@@ -105,11 +109,13 @@ class _Placed:
         """Return what is kept of each entity's page, and of its tiles."""
         entities = pairwise(self.bounds)
         while some := list(islice(entities, _TOGETHER)):
-            few = [one for one in some if one[1] - one[0] < FOLD_ROWS and not self.corrected]
+            few: list[tuple[int, int]] = []
+            many: list[tuple[int, int]] = []
+            for start, stop in some:
+                foldable = self.corrected or stop - start >= FOLD_ROWS
+                (many if foldable else few).append((start, stop))
             yield from self._few(few, fields, space)
-            if len(few) < len(some):
-                alone = set(few)
-                yield from self._many([one for one in some if one not in alone], fields, space)
+            yield from self._many(many, fields, space)
 
     def _few(
         self, entities: list[tuple[int, int]], fields: Fields, space: Space
@@ -117,14 +123,23 @@ class _Placed:
         """Return what is kept of entities that have too few rows for a tile."""
         if not entities:
             return
-        counts = [stop - start for start, stop in entities]
-        rows = np.concatenate([np.arange(start, stop) for start, stop in entities])
+        starts, stops = np.array(entities).T
+        counts = stops - starts
+        ends = np.cumsum(counts)
+        rows = np.arange(ends[-1]) + np.repeat(stops - ends, counts)
+        items = self.items[rows]
         sides = [self.sides[row] for row in rows.tolist()] if fields.slots else []
-        lines = lines_of(self.items[rows], counts, sides, fields)
+        lines, content = lines_of(items, counts, sides, fields), items.tobytes()
+        width, at = fields.bytes, 0
         for (start, stop), one in zip(entities, lines, strict=True):
-            items, own = self.items[start:stop].tobytes(), self.sides[start:stop]
-            kept = stored(one, items, own, chain_of(self.encoded[start:stop]), fields)
-            yield from _records(space.page(packed(self.rows[start].by)), kept)
+            end = at + (stop - start) * width
+            own, encoded = self.sides[start:stop], chain_of(self.encoded[start:stop])
+            record, history = parts(one, content[at:end], own, encoded, fields)
+            page, beside = space.page(packed(self.rows[start].by))
+            yield page, record
+            if history is not None:
+                yield beside, history
+            at = end
 
     def _many(
         self, entities: list[tuple[int, int]], fields: Fields, space: Space
@@ -141,11 +156,8 @@ class _Placed:
                 pages[space.tile(name, tile)] = folded
             if page.places:
                 pages[space.page(name)] = page
-        for keys, kept in zip(pages, encode(list(pages.values()), fields), strict=True):
-            yield from _records(keys, kept)
-
-
-def _records(keys: tuple[bytes, bytes], kept: Stored) -> Iterator[tuple[bytes, bytes]]:
-    for key, content in zip(keys, kept, strict=True):
-        if content is not None:
-            yield key, content
+        made = encode(list(pages.values()), fields)
+        for (key, beside), (record, history) in zip(pages, made, strict=True):
+            yield key, record
+            if history is not None:
+                yield beside, history
