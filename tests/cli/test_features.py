@@ -156,6 +156,24 @@ def test_materialize_says_what_it_took(online: World, call: Call) -> None:
     (view,) = done["views"]
     assert view["rebuilt"]
     assert view["rows"] > 2000
+    assert view["forgot"] is None
+
+
+def test_materialize_says_that_it_forgot_what_the_past_does_not_know(
+    online: World, call: Call
+) -> None:
+    text = said(call("features", "materialize", "--as-of", "2024-02-01", cwd=online.root))
+    assert "customer: rows known from 2024-02-01 00:00 to 2024-03-01 00:00 were dropped" in text
+    assert "dropped" not in said(
+        call("features", "materialize", "--as-of", "2024-02-01", cwd=online.root)
+    )
+
+
+def test_materialize_does_not_go_to_the_future(online: World, call: Call) -> None:
+    done = call("features", "materialize", "--as-of", "2999-01-01", cwd=online.root)
+    assert done.code == 1
+    assert "future: '2999-01-01T00:00:00Z'" in done.err
+    said(call("features", "get", "customer=c007", "--as-of", AS_OF, cwd=online.root))
 
 
 def test_get_says_when_the_vector_is_old(online: World, call: Call) -> None:
@@ -203,3 +221,14 @@ def test_a_long_name_is_whole_in_the_list(world: World, call: Call) -> None:
     world.edit('    "customer",\n    outcomes', '    "customer_of_all_shops",\n    outcomes')
     assert "\ncustomer_of_all_shops " in check_width(call("features", "list", cwd=world.root))
     assert "true" in said(call("features", "stats", "many", cwd=world.root))
+
+
+def test_a_name_longer_than_its_column_is_folded_between_its_words(
+    world: World, call: Call
+) -> None:
+    world.edit(
+        '    "customer",\n    outcomes', '    "customer_of_all_shops_and_warehouses",\n    outcomes'
+    )
+    shown = check_width(call("features", "list", cwd=world.root))
+    assert "\ncustomer_of_all_shops_ " in shown
+    assert "\nand_warehouses " in shown

@@ -30,10 +30,11 @@ def test_a_request_is_refused_and_no_row_is_blamed(tmp_path: Path) -> None:
         assert server.outputs(carried(3), id="a")["score"] == pytest.approx([0.11] * 3)
 
 
-def test_a_canary_is_not_out_for_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["away", "emptied"])
+def test_a_canary_is_not_out_for_it(tmp_path: Path, how: str) -> None:
     lay(tmp_path, deployment(canary="v2", weight=10_000), toy(1), toy(2))
     with Server(tmp_path) as server:
-        (tmp_path / "away.v2").touch()
+        (tmp_path / "away.v2").write_text(how)
         for turn in range(12):
             assert server.outputs(carried(3), id=f"a{turn}")["arm"] == ["production"] * 3
         (tmp_path / "away.v2").unlink()
@@ -42,10 +43,11 @@ def test_a_canary_is_not_out_for_it(tmp_path: Path) -> None:
         assert not [one for one in server.answered() if one.failures]
 
 
-def test_a_shadow_waits_for_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["away", "emptied"])
+def test_a_shadow_waits_for_it(tmp_path: Path, how: str) -> None:
     lay(tmp_path, deployment(shadow="v2"), toy(1), toy(2))
     with Server(tmp_path) as server:
-        (tmp_path / "away.v2").touch()
+        (tmp_path / "away.v2").write_text(how)
         for turn in range(3):
             server.outputs(carried(2), id=f"a{turn}")
         time.sleep(0.5)

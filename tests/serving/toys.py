@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from lapwise.core.deployment import Deployment
-from lapwise.core.errors import FeatureError, ModelError, StoreError
+from lapwise.core.errors import FeatureError, ModelError, NotMaterialisedError, StoreError
 from lapwise.core.model import Column, ModelVersion
 from lapwise.serving import ServedVersion, VersionFiles, publish, read_version
 from tests.serving.versions import make_version
@@ -39,7 +39,7 @@ class Lookup:
     """Hour of the day from the schedule, and what is carried as it is.
 
     Args:
-        away: while this file is there, the online store is away.
+        away: while this file is there, the online store is away; if it says so, emptied.
     """
 
     def __init__(self, away: Path) -> None:
@@ -50,6 +50,8 @@ class Lookup:
     ) -> Mapping[str, Sequence[Any]]:
         """Return the signature's columns; a flight known after ``at`` has no hour."""
         if self._away.exists():
+            if self._away.read_text() == "emptied":
+                raise NotMaterialisedError("never materialised")
             raise StoreError("the online store is away")
         missing = [column.name for column in CARRIED if column.name not in inputs]
         if missing:

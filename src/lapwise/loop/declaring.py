@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from lapwise.core.feature import Declared, ViewFreshness
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lapwise.core.digest import Digest
-    from lapwise.features import OnlineStore, ViewStats
+    from lapwise.features import FeatureView, OnlineStore, ViewStats
     from lapwise.loop.model import Loop
     from lapwise.store.model import Store
 
@@ -69,6 +69,7 @@ def note_freshness(
     at: int,
     *,
     stats: Mapping[Digest, ViewStats] | None = None,
+    upheld: Sequence[FeatureView] = (),
 ) -> None:
     """Keep how fresh a page's views are online, those that were materialised.
 
@@ -78,8 +79,10 @@ def note_freshness(
         online: the online store.
         at: the world's time.
         stats: what the online store holds, if it was counted.
+        upheld: views to tell of besides.
     """
-    store.features.note([*fresh_views(loop, online, at, counted=stats or {}).values()])
+    seen = fresh_views(loop, online, at, counted=stats or {}, upheld=upheld)
+    store.features.note([*seen.values()])
 
 
 def fresh_views(
@@ -88,6 +91,7 @@ def fresh_views(
     at: int,
     *,
     counted: Mapping[Digest, ViewStats | ViewFreshness],
+    upheld: Sequence[FeatureView] = (),
 ) -> dict[Digest, ViewFreshness]:
     """Return how fresh a page's views are online, those that were materialised.
 
@@ -96,11 +100,12 @@ def fresh_views(
         online: the online store.
         at: the world's time.
         counted: what it holds of views, as far as that was counted.
+        upheld: views to tell of besides.
     """
     from lapwise.features import view_digest
 
     seen = {}
-    for view in loop.views:
+    for view in (*loop.views, *upheld):
         digest, state = view_digest(view), online.state(view)
         if state is None:
             continue

@@ -6,7 +6,7 @@ It reads records only, and loads nothing that computes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lapwise.core.digest import Digest
 from lapwise.core.errors import AccessError, NotFoundError
@@ -118,17 +118,17 @@ def _far_from_users(use: FeatureUse) -> int:
 def describe_all(
     store: Store, *, now: int, loop: str | None = None, former: bool = False
 ) -> tuple[DescribedView, ...]:
-    """Return what loops declare, by name; with ``former`` the versions that none declares any more.
+    """Return what loops declare or users are answered by, by name; with ``former`` all else too.
 
     Args:
         store: where everything is.
         now: the time by which what is online is behind.
         loop: only what this one declares.
-        former: also earlier versions.
+        former: also earlier versions that nobody is answered by.
     """
     said = store.features.list(loop)
     found = describe(store, said, now=now)
-    kept = [one for one in found if former or one.is_current]
+    kept = [one for one in found if former or one.is_current or one.served]
     return tuple(sorted(kept, key=lambda one: (one.declared.kind != "view", one.declared.name)))
 
 
@@ -315,16 +315,19 @@ def differences_of(store: Store, view: DescribedView) -> tuple[DifferentVector, 
 
 
 def definition_of(store: Store, view: DescribedView) -> ViewDefinition | None:
-    """Return a view as it was declared; None for on-demand features, and if it is gone."""
-    from lapwise.features import ViewDefinition
+    """Return a view as it was declared; None for on-demand features, and if it is gone.
+
+    Raises:
+        CorruptError: what is kept of it is another view.
+    """
+    from lapwise.features.definition import load_view
 
     if view.declared.kind != "view":
         return None
     try:
-        found = store.records.get("feature_view", view.declared.digest, ViewDefinition)
+        return load_view(view.declared.digest, store.records)
     except (NotFoundError, AccessError):
         return None
-    return cast("ViewDefinition", found)
 
 
 def _unknown(name: str, every: Sequence[Declared]) -> NotFoundError:

@@ -29,11 +29,13 @@ def describe_page(
 ) -> tuple[DescribedView, ...]:
     """Return a page's views and on-demand features in its order, with all that is known of them.
 
+    Below them stand versions that answer users, or may soon, and that the page declares otherwise now.
+
     Args:
         workshop: the project; how fresh views are is looked up in its online store.
         loop: the page; nothing of it need have been lapped.
         now: the time by which what is online is behind.
-        former: also versions that the loop declared before.
+        former: also versions that the loop declared before and nobody is answered by.
     """
     page = [
         msgspec.structs.replace(one, turn=_NOW) for one in declared_by(loop, workshop.world.now())
@@ -44,11 +46,11 @@ def describe_page(
     said = [
         msgspec.structs.replace(one, declared=first.get(one.digest, one.declared)) for one in page
     ]
-    if former:
-        said += [one for one in kept if one.digest not in own]
-    return describe(
+    said += [one for one in kept if one.digest not in own]
+    found = describe(
         workshop.store, said, now=now, turns={loop.name: _NOW}, fresh=_fresh(workshop, loop, now)
     )
+    return tuple(one for one in found if former or one.is_current or one.served)
 
 
 def find_on_page(
@@ -89,8 +91,9 @@ def find_on_page(
 
 
 def _fresh(workshop: Workshop, loop: Loop, now: int) -> dict[Digest, ViewFreshness]:
-    """Return how fresh the page's views are online, as it is this moment."""
+    """Return how fresh the page's views and upheld ones are online, as it is this moment."""
     from lapwise.features import view_digest
+    from lapwise.loop.upheld import upheld_views
 
     noted = {one.digest: one for one in workshop.store.features.freshness(loop.name)}
     try:
@@ -98,6 +101,7 @@ def _fresh(workshop: Workshop, loop: Loop, now: int) -> dict[Digest, ViewFreshne
     except NotFoundError:
         return noted
     with online:
-        found = fresh_views(loop, online, now, counted=noted)
-    own = {view_digest(view) for view in loop.views}
-    return {digest: one for digest, one in noted.items() if digest not in own} | found
+        upheld = upheld_views(workshop.store, loop)
+        found = fresh_views(loop, online, now, counted=noted, upheld=upheld)
+    looked_at = {view_digest(view) for view in (*loop.views, *upheld)}
+    return {digest: one for digest, one in noted.items() if digest not in looked_at} | found

@@ -13,16 +13,19 @@ from lapwise.core.errors import DataError, DeclarationError, FeatureError, NotFo
 from lapwise.core.model import Column, Record
 from lapwise.data import scan
 from lapwise.data.instants import in_utc, require_instant
-from lapwise.features import OnlineLookup, OnlineStore
+from lapwise.features import OnlineLookup, OnlineStore, Pushed, view_digest
 from lapwise.features.request import type_of
 from lapwise.features.rows import check_table
 from lapwise.loop.declaring import declare_features, note_freshness
+from lapwise.loop.owner import check_owner, take_space
 from lapwise.loop.tables import take_version
+from lapwise.loop.upheld import upheld_views
 from lapwise.store.nearest import nearest
 
 if TYPE_CHECKING:
+    from lapwise.core.digest import Digest
     from lapwise.data import Table
-    from lapwise.features import FeatureView, Pushed
+    from lapwise.features import FeatureView
     from lapwise.loop.bootstrap import Workshop
     from lapwise.loop.model import Loop
 
@@ -39,13 +42,20 @@ __all__ = [
 
 
 class BroughtView(Record, frozen=True, kw_only=True):
-    """What bringing one view up to a time did: rows taken, and whether it was built anew."""
+    """What bringing one view up to a time did: rows taken, and whether it was built anew.
+
+    ``version`` is the view's digest: the page's, or that of a version of a model that answers.
+    ``forgot`` is until when rows were known that building anew has dropped: those known at the time
+    it was built for or later. None if there were none.
+    """
 
     view: str
+    version: Digest
     table: str
     rows: int
     rebuilt: bool
     seconds: float
+    forgot: int | None = None
 
 
 class Brought(Record, frozen=True, kw_only=True):
@@ -81,8 +91,16 @@ def open_online(workshop: Workshop, *, read_only: bool = False) -> OnlineStore:
 
     Raises:
         NotFoundError: there is none to read.
+        ConflictError: it is a space of a Redis server that another project writes to.
+        StoreError: the server cannot be reached.
     """
-    return OnlineStore.open(workshop.project.online, read_only=read_only)
+    online = OnlineStore.open(workshop.project.online, read_only=read_only)
+    try:
+        (check_owner if read_only else take_space)(workshop, online)
+    except BaseException:
+        online.close()
+        raise
+    return online
 
 
 def materialize_online(
@@ -90,6 +108,7 @@ def materialize_online(
 ) -> Brought:
     """Bring the online store up to the world's time from the page's tables.
 
+    Beside the page's views are those that versions which answer were trained on: they go on to.
     What the page declares, and how fresh its views are then, is kept in the store.
 
     Args:
@@ -99,47 +118,62 @@ def materialize_online(
         count: count what the store holds afterwards, for people; it reads all of it.
 
     Raises:
+        DeclarationError: the world's time lies in the future.
         LapwiseError: a table cannot be read; what was materialised before stays.
     """
     now, clock = workshop.world.now(), workshop.machine
+    if now > clock.timestamp():  # the store would no longer answer for the present
+        raise DeclarationError(
+            "online features cannot be brought up to a time in the future",
+            value=format_time(now),
+            expected=f"{format_time(clock.timestamp())} or earlier",
+        )
     tables: dict[str, pl.LazyFrame] = {}
     for table in {view.table.name: view.table for view in loop.views}.values():
         version = take_version(workshop, table, watermark=now)
         tables[table.name] = scan(version, workshop.store)
     declare_features(workshop.store, loop, now)
-    task = workshop.progress.task("online features", total=len(loop.views))
+    upheld = upheld_views(workshop.store, loop)
+    views = (*loop.views, *upheld)
+    task = workshop.progress.task("online features", total=len(views))
     brought = []
     with open_online(workshop) as online:
-        for view in loop.views:
-            started = clock.monotonic()
+        for view in views:
+            started, before = clock.monotonic(), online.state(view)
             done = online.materialize([view], tables, at=now, fresh=fresh)
             brought.append(
                 BroughtView(
                     view=view.name,
+                    version=view_digest(view),
                     table=view.table.name,
                     rows=done.rows,
                     rebuilt=bool(done.rebuilt),
                     seconds=clock.monotonic() - started,
+                    forgot=before.latest
+                    if done.rebuilt and before is not None and before.latest > now
+                    else None,
                 )
             )
             task.advance()
         stats = online.stats() if count else None
-        note_freshness(workshop.store, loop, online, now, stats=stats)
+        note_freshness(workshop.store, loop, online, now, stats=stats, upheld=upheld)
     task.done()
     return Brought(at=now, views=tuple(brought))
 
 
 def push_file(workshop: Workshop, loop: Loop, name: str, source: Path) -> Pushed:
-    """Push the rows of a file to every view that reads the table.
+    """Push the rows of a file to every view that reads the table, upheld ones too.
 
     Raises:
         DeclarationError: no view reads a table of this name.
         DataError: the file cannot be read.
         FeatureError: the rows do not fit the table, or are not known yet; nothing was pushed.
     """
-    views = [view for view in loop.views if view.table.name == name]
+    upheld = upheld_views(workshop.store, loop)
+    every = (*loop.views, *upheld)
+    views = [view for view in every if view.table.name == name]
     if not views:
-        known = sorted({view.table.name for view in loop.views})
+        known = sorted({view.table.name for view in every})
         raise DeclarationError(
             "no view reads a table of this name", value=name, expected=nearest(name, known)
         )
@@ -149,9 +183,15 @@ def push_file(workshop: Workshop, loop: Loop, name: str, source: Path) -> Pushed
         for view in views:  # of an empty file too, which says so little else
             check_table(view, rows.schema, rows.schema)
         _check_known(table, views, rows, now)
-        pushed = online.push(table, rows, views)
-        note_freshness(workshop.store, loop, online, now)
-    return pushed
+        pushed = [online.push(table, rows, loop.views)]
+        # Each by itself: its table's key and times may have been others.
+        pushed += [
+            online.push(view.table, rows, [view])
+            for view in upheld
+            if view.table.name == name and online.state(view) is not None
+        ]
+        note_freshness(workshop.store, loop, online, now, upheld=upheld)
+    return Pushed(sum(one.rows for one in pushed), sum(one.entities for one in pushed))
 
 
 def look_up(

@@ -113,7 +113,7 @@ class Replay:
             return self._run()
 
     def _run(self) -> World:
-        from lapwise.features import OnlineStore
+        from lapwise.loop.online import open_online
 
         first = self._first_hour()
         watcher = self._watcher()
@@ -121,7 +121,7 @@ class Replay:
             self._resume()
             revision = self._tick(watcher, first)
             world = read_world(self.workshop, self.loop, self.start, self.end)
-            with OnlineStore.open(self.workshop.project.online) as online:
+            with open_online(self.workshop) as online:
                 tables = self._tables(world)
                 online.materialize(self.loop.views, tables, at=first)
                 declare_features(self.workshop.store, self.loop, first)

@@ -52,13 +52,19 @@ class Unpacked:
 
 
 def pack(version: ModelVersion, store: Store) -> bytes:
-    """Return a version with its recipe and its features' definitions, as JSON."""
+    """Return a version with its recipe and its features' definitions, as JSON.
+
+    Raises:
+        CorruptError: a definition is not what its digest says.
+    """
     kept = []
     if version.lineage.recipe is not None:
         recipe = read_recipe(version.lineage.recipe, store.records)
         kept.append(_kept(_RECIPE, version.lineage.recipe, recipe))
         kept += [_definition(part.digest, store) for part in recipe.features if part.digest]
-    return msgspec.json.encode(_Packed(version=version, records=tuple(kept)))
+    packed = msgspec.json.encode(_Packed(version=version, records=tuple(kept)))
+    unpack(packed)  # what a worker would refuse is found before it is laid out for one
+    return packed
 
 
 def unpack(content: bytes) -> Unpacked:

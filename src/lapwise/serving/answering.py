@@ -261,7 +261,7 @@ class Answering:
             group = groups.popleft()
             try:
                 failed = self._score_canary(question, part, group)
-            except StoreError:  # the online store is away: that is not the canary's failure
+            except (NotMaterialisedError, StoreError):  # away or emptied: not the canary's failure
                 break
             except Exception:  # noqa: BLE001 - whatever a canary raises, production answers
                 if len(group) > 1:

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from lapwise.core.clock import MachineClock
-from lapwise.core.errors import ServingError, StoreError
+from lapwise.core.errors import NotMaterialisedError, ServingError, StoreError
 from lapwise.core.prediction import Answered, Failure, FailureKind, LogEntry
 from lapwise.serving.answering import Part, finite_rows
 from lapwise.serving.arm import Arm
@@ -87,7 +87,7 @@ class Shadow:
             self._at.set(entry.request)
             try:
                 self._log.append(self.answer(entry))
-            except StoreError:  # the online store is away, which is no evidence: later again
+            except (NotMaterialisedError, StoreError):  # away or emptied: no evidence, later again
                 return False
         self._waiting.popleft()
         self._counters.add(1, "shadow_requests")
@@ -97,6 +97,7 @@ class Shadow:
         """Return the shadow's answer to a logged request, rows it fails among the failures.
 
         Raises:
+            NotMaterialisedError: likewise.
             StoreError: its features cannot be looked up now.
         """
         started = self._clock.monotonic()
@@ -107,7 +108,7 @@ class Shadow:
             group = groups.popleft()
             try:
                 failures += self._score(entry, part, group)
-            except StoreError:
+            except (NotMaterialisedError, StoreError):
                 raise
             except Exception:  # noqa: BLE001 - what a shadow raises is evidence
                 if len(group) > 1:

@@ -12,6 +12,7 @@ from lapwise.cli.features.noun import (
     difference,
     facts,
     features,
+    folded,
     now_of,
     page_or_store,
     percent,
@@ -74,7 +75,7 @@ def features_list(
 def _rows(found: Sequence[DescribedView], several: bool) -> list[tuple[object, ...]]:
     return [
         (
-            one.declared.name,
+            folded(one.declared.name),
             *([", ".join(one.loops) or one.declared.loop] if several else []),
             _person(one.owner),
             _version(one),
@@ -189,7 +190,7 @@ def _grain(definition: ViewDefinition) -> str:
 def _show_features(one: DescribedView) -> None:
     rows = [
         (
-            each.name,
+            folded(each.name),
             each.words,
             each.summary.dtype if each.summary else "",
             percent(each.null_share),

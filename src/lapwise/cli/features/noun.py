@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ __all__ = [
     "difference",
     "facts",
     "features",
+    "folded",
     "now_of",
     "page_or_store",
     "percent",
@@ -94,6 +96,16 @@ def facts(lines: Sequence[tuple[str, object]]) -> Table:
         text = which if isinstance(which, Text) else Text(visible(number(which)))
         grid.add_row(what, text)
     return grid
+
+
+def folded(name: str) -> Text:
+    """Return a name for a column of 24 characters; a longer one is folded after its underscores.
+
+    >>> print(folded("mean_delay_of_all_arrivals_of_the_plane"))
+    mean_delay_of_all_
+    arrivals_of_the_plane
+    """
+    return Text("\n".join(re.findall(r".{1,24}$|.{1,23}_|.{1,24}", visible(name))))
 
 
 def percent(share: float | None) -> str:

@@ -58,6 +58,9 @@ def features_materialize(
 ) -> None:
     """Bring the online store up to now from the page's tables; what is there already costs nothing.
 
+    Views that a version which answers was trained on are brought up too, though the page declares
+    them otherwise by now.
+
     Example: lapwise features materialize page.py
     """
     from lapwise.loop.online import materialize_online
@@ -70,6 +73,7 @@ def features_materialize(
     rows = [
         (
             one.view,
+            one.version[:8],
             one.table,
             one.rows,
             "built anew" if one.rebuilt else "what is new",
@@ -78,7 +82,17 @@ def features_materialize(
         for one in brought.views
     ]
     if rows:
-        show(table(["view", "table", "rows>", "taken", "in>"], rows))
+        show(table(["view", "version", "table", "rows>", "taken", "in>"], rows))
+    for one in brought.views:
+        if one.forgot is not None:
+            show(
+                Text(
+                    f"{visible(one.view)}: rows known from {when(brought.at)} to {when(one.forgot)} were"
+                    " dropped; lapwise features materialize takes those that the tables have, push"
+                    " the others again",
+                    style="yellow",
+                )
+            )
     show(f"online features are known until {when(brought.at)}")
 
 
