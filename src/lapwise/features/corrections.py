@@ -7,7 +7,7 @@ import polars as pl
 
 from lapwise.features.kernel import Int64
 
-__all__ = ["FOREVER", "hash_of", "repeated", "visible_from", "with_until"]
+__all__ = ["FOREVER", "ascends", "hash_of", "repeated", "visible_from", "with_until"]
 
 FOREVER = np.iinfo(np.int64).max
 
@@ -30,7 +30,7 @@ def with_until(rows: pl.DataFrame, key: list[str], ties: list[pl.Expr]) -> pl.Da
         key: the columns of the key.
         ties: what decides between rows of equal key, known and event.
     """
-    if len(key) == 1 and _ascends(rows[key[0]]):
+    if len(key) == 1 and ascends(rows[key[0]]):
         return rows.with_columns(__until=pl.lit(FOREVER))
     again = repeated(rows.select(hash_of(key)).to_series())
     if again.is_empty():
@@ -44,12 +44,19 @@ def with_until(rows: pl.DataFrame, key: list[str], ties: list[pl.Expr]) -> pl.Da
     return pl.concat([alone, live])
 
 
-def _ascends(key: pl.Series) -> bool:
+def ascends(key: pl.Series) -> bool:
     """Return whether whole numbers grow from row to row, as serial numbers do: then none repeats."""
     if not key.dtype.is_integer() or key.is_empty():
         return False
-    numbers = key.to_numpy()
-    return bool((numbers[1:] > numbers[:-1]).all())
+    before: int | None = None
+    for chunk in key.get_chunks():  # piece by piece: no copy in one piece
+        numbers = chunk.to_numpy()
+        if before is not None and len(numbers) and not numbers[0] > before:
+            return False
+        if not (numbers[1:] > numbers[:-1]).all():
+            return False
+        before = numbers[-1] if len(numbers) else before
+    return True
 
 
 def hash_of(columns: list[str]) -> pl.Expr:

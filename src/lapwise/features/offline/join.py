@@ -14,6 +14,7 @@ from lapwise.core.protocols import Executor, InThisProcess, Progress, SilentProg
 from lapwise.features.corrections import with_until
 from lapwise.features.model import FeatureView
 from lapwise.features.offline.axis import Axis
+from lapwise.features.offline.later import in_parts
 from lapwise.features.offline.partition import ROW, TIME
 from lapwise.features.offline.shuffle import Shuffle, Size, partitions_of, size_of, work_of
 from lapwise.features.offline.spill import load
@@ -160,7 +161,12 @@ def _whole(
 ) -> list[pl.Series]:
     """Compute a view with all its rows in memory, and return its columns in the examples' order."""
     axis = Axis.of(asked.select(rows.by), asked[TIME].to_numpy())
-    return aggregate(view, rows, _live(view, rows, visible), axis, known=known)
+    live, later = in_parts(view, rows, visible)
+    if live is None:
+        live = _live(view, rows, visible)
+    held = [live]
+    del live  # so that its columns can go
+    return aggregate(view, rows, held.pop(), axis, known=known, later=later)
 
 
 def _live(view: FeatureView, rows: Rows, visible: pl.LazyFrame) -> pl.DataFrame:

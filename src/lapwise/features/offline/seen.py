@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from lapwise.features.corrections import FOREVER, visible_from
 from lapwise.features.grain import last_sight, start_of
 from lapwise.features.kernel import LEAST, Bools, Cover, Int64, Runs, window_sum
-from lapwise.features.offline.axis import Axis, Timeline, in_order, sort_pairs
+from lapwise.features.offline.axis import Axis, Timeline, in_order, sort_pairs, whole
+from lapwise.features.offline.later import Later
 from lapwise.features.offline.layers import Layers
 
 __all__ = ["Observed", "Seen", "Summand", "Window"]
@@ -87,22 +88,31 @@ class Seen:
     ) -> None:
         if live["__event"].null_count():
             live = live.filter(pl.col("__event").is_not_null())
-        codes, event = axis.codes_of(live.select(by)), live["__event"].to_numpy()
+        codes = axis.codes_of(live.select(by))
+        event = whole(live["__event"])
         mine = np.flatnonzero(codes >= 0) if (codes < 0).any() else None
         if mine is not None:
             codes, event = codes[mine], event[mine]
         self.axis, self.live, self.grain = axis, live, grain
-        self.order, self.codes, self.event = sort_pairs(codes, event)
+        self.order, self.codes, self.event = sort_pairs(codes, event, over=True)
         del codes, event  # not kept beside the sorted ones
         if mine is not None:
-            self.order = mine[self.order]
+            self.order = mine.astype(np.uint32)[self.order]
         self._settle_ties(key)
-        whole = live.select(pl.col("__until").min()).item() in (None, FOREVER)
-        self.until = None if whole else self._ordered("__until")
+        stands = live.select(pl.col("__until").min()).item() in (None, FOREVER)
+        self.until = None if stands else self._ordered("__until")
         self.live = live.drop("__until", *by, *key)
 
+    def attach(self, later: Later) -> None:
+        """Read the rows' value columns, with nothing beside them that can go."""
+        if self.prompt:
+            _ = self.timeline  # takes the place of codes and events
+        self.live = self.live.drop("__event", *(["__known"] if self.prompt else []))
+        values = later.read()
+        self.live = self.live.hstack(values) if self.live.width else values
+
     def _ordered(self, name: str) -> Int64:
-        return in_order(self.live[name].to_numpy(), self.order)
+        return in_order(whole(self.live[name]), self.order)
 
     def _settle_ties(self, key: list[str]) -> None:
         """Sort the rows that are equal in entity and event by (known, key)."""
@@ -131,9 +141,8 @@ class Seen:
     @cached_property
     def prompt(self) -> bool:
         """Whether every row is known when it happens."""
-        return bool(
-            np.array_equal(self.live["__event"].to_numpy(), self.live["__known"].to_numpy())
-        )
+        late = pl.col("__known").ne_missing(pl.col("__event")).any()
+        return not self.live.select(late).item()
 
     @cached_property
     def known(self) -> Int64:
@@ -155,8 +164,20 @@ class Seen:
 
     @cached_property
     def timeline(self) -> Timeline:
-        """The rows' events, for examples to find themselves in."""
-        return Timeline(self.codes, self.event)
+        """The rows' codes and events, for examples to find themselves in, in place of the two."""
+        codes, event = self.codes, self.event
+        del self.codes, self.event
+        return Timeline(codes, event, over=True)
+
+    @cached_property
+    def codes(self) -> Int64:
+        """For each row the code of its entity."""
+        return self.timeline.pairs()[0]
+
+    @cached_property
+    def event(self) -> Int64:
+        """For each row when it happened."""
+        return self.timeline.pairs()[1]
 
     @cached_property
     def start(self) -> Int64:
@@ -229,10 +250,10 @@ class _Runs:
     def _shown(self, row: Int64) -> Int64:
         """Return the rows of the example's entity that did not happen before its window, else -1."""
         seen = self._seen
-        if not len(seen.event):
+        if not len(seen.order):
             return np.full(len(row), -1, np.int64)
         at = np.maximum(row, 0)
-        mine = (seen.codes[at] == seen.axis.codes) & (seen.event[at] >= self._from)
+        mine = seen.timeline.reached(at, seen.axis.codes, self._from)
         mine &= row >= 0
         return np.where(mine, row, -1)
 

@@ -33,6 +33,7 @@ from lapwise.features.kernel import (
 from lapwise.features.model import Aggregate, FeatureView
 from lapwise.features.offline.axis import Axis
 from lapwise.features.offline.distinct import distinct, identities
+from lapwise.features.offline.later import Later
 from lapwise.features.offline.seen import Observed, Seen, Summand, Window
 from lapwise.features.rows import Rows, value_name
 
@@ -46,6 +47,7 @@ def aggregate(
     axis: Axis,
     *,
     known: bool,
+    later: Later | None = None,
 ) -> list[pl.Series]:
     """Compute a view's features for the examples of an axis, in the order in which they were given.
 
@@ -55,9 +57,23 @@ def aggregate(
         live: rows of :attr:`Rows.scan` with ``__until``; all that concern the axis's entities.
         axis: the examples.
         known: whether to add ``<view>__known``.
+        later: the value columns, if the rows are without them.
     """
     seen = Seen(axis, live, rows.by, rows.key, view.grain)
     del live  # what is needed of it from here on is in ``seen``
+    if later:
+        seen.attach(later)
+    computed, ends = _laid(view, rows, seen, known=known)
+    del seen  # values are gathered without what told where they lie
+    computed |= ends.gathered()
+    names = [*view.names, *([f"{view.name}__known"] if known else [])]
+    return [computed[name].alias(name) for name in names]
+
+
+def _laid(
+    view: FeatureView, rows: Rows, seen: Seen, *, known: bool
+) -> tuple[dict[str, pl.Series], _Ends]:
+    """Return the features that are computed, and those that are values yet to be gathered."""
     windows = {feature.within: _Aggregates(seen, feature.within) for _, feature in view.features}
     computed: dict[str, pl.Series] = {}
     ends = _Ends(seen.live)
@@ -75,11 +91,9 @@ def aggregate(
                 computed[name] = window.feature(feature, column)
         for window in windows.values():
             window.forget()
-    computed |= ends.gathered()
-    series = [computed[name].alias(name) for name in view.names]
     if known:
-        series.append(windows[view.widest].known().alias(f"{view.name}__known"))
-    return series
+        computed[f"{view.name}__known"] = windows[view.widest].known()
+    return computed, ends
 
 
 class _Ends:
