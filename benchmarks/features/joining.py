@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from benchmarks.peak import peak_mb
 from lapwise.core.clock import MachineClock
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def main(case: str, folder: Path, repeats: int) -> dict[str, float]:
     import_module("lapwise.features.offline.join")
     imported = psutil.Process().memory_info().rss / 2**20
     made = from_files()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     check = sum(
         float(series.fill_null(0).sum()) for series in made.drop("at", "event", "who", strict=False)
     )

@@ -8,10 +8,10 @@ this process at its peak.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from pathlib import Path
 
+from benchmarks.peak import peak_mb
 from lapwise.core.clock import MachineClock
 
 
@@ -30,7 +30,7 @@ def main(where: str, rows: str) -> dict[str, float]:
         store.materialize([last_values()], {"events": pl.scan_parquet(rows)}, at=NOW)
         spent = clock.monotonic() - begun
         found = store.stats()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     [stats] = found.values()
     return {
         "s": spent,

@@ -17,19 +17,20 @@ from benchmarks.tracking.filling import CLOCK, Serving, served
 MANY = 500_000
 
 SENDER = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
+from benchmarks.peak import peak_mb
 from lapwise.core.clock import MachineClock
 from lapwise.store.open import open_store
 clock = MachineClock()
 with open_store(sys.argv[1], "") as store:
     store.blobs.put(b"warm")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mb()
     begun = clock.monotonic()
     store.blobs.put_file(Path(sys.argv[2]))
     spent = clock.monotonic() - begun
-grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-print(json.dumps({"s": spent, "mb": grown / 1024}))
+grown = peak_mb() - before
+print(json.dumps({"s": spent, "mb": grown}))
 """
 
 LOGGER = """

@@ -185,12 +185,20 @@ def features(
     return made
 
 
-def make_world(clock: Clock, *, grain: int, pair: bool, text: Any, kinds: int) -> World:
-    """Return a world with an exact view, and one with a grain."""
+def make_world(
+    clock: Clock,
+    *,
+    grain: int,
+    pair: bool,
+    text: Any,
+    kinds: int,
+    windows: Sequence[int] = (1, 5, 30),
+) -> World:
+    """Return a world with an exact view, whose ``windows`` are given, and one with a grain."""
     key = ("key", "line") if pair else "key"
     by = ("zone", "who") if pair else "who"
     table = Table("history", "history.parquet", key=key, event="event", known="known")
-    exact = FeatureView("exact", table, by, features(clock, "exact", (1, 5, 30), kinds))
+    exact = FeatureView("exact", table, by, features(clock, "exact", windows, kinds))
     coarse = FeatureView(
         "coarse",
         table,

@@ -1,16 +1,26 @@
-"""What LMDB cannot read or write is one clear error, and the process lives on."""
+"""What cannot be read or written is one clear error, and the process lives on."""
 
 from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
+import polars as pl
 import pytest
 
 from lapwise.core.errors import CorruptError, NotFoundError, StorageFullError
+from lapwise.features.model import FeatureView
+from lapwise.features.online.backend import Writer
 from lapwise.features.online.backends.lmdb import LmdbBackend
+from lapwise.features.online.lookup import OnlineLookup
+from lapwise.features.online.store import OnlineStore
 from tests.features.places import start
+from tests.features.test_tile import HOUR, MINUTE, SCHEMA, TABLE, WHO, check, rows, view_of
+
+Work: TypeAlias = Callable[[OnlineStore, FeatureView, int], None]
 
 KEYS = [number.to_bytes(4, "big") for number in range(2_000)]
 
@@ -103,3 +113,63 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageFullError, match="cannot be made") as caught:
         LmdbBackend.open(tmp_path / "file" / "online")
     assert "online in [tool.lapwise]" in str(caught.value)
+
+
+def spoil(store: OnlineStore, prefix: bytes, *, zeros: bool = False) -> None:
+    """Cut all records of a kind short, or make zeros of them."""
+    found = list(store.backend.scan(prefix))
+    assert found
+
+    def write(writer: Writer) -> None:
+        for key, old in found:
+            writer.put(key, bytes(len(old)) if zeros else old[: len(old) // 2])
+
+    store.backend.write(write)
+
+
+def look_up(store: OnlineStore, view: FeatureView, at: int) -> None:
+    OnlineLookup([view], store, columns=[WHO]).look_up({"who": ["a"]}, at=at)
+
+
+def correct(store: OnlineStore, view: FeatureView, at: int) -> None:
+    """Push a correction of a row that is in a tile."""
+    row = rows([100]).with_columns(x=pl.lit(-1.0), known=pl.lit(at).cast(SCHEMA["known"]))
+    store.push(TABLE, row, [view])
+
+
+@pytest.mark.parametrize(
+    ("kind", "zeros", "work", "at"),
+    [
+        (b"e", False, look_up, 400 * MINUTE),
+        (b"h", False, look_up, 380 * MINUTE),
+        (b"h", True, look_up, 380 * MINUTE),
+        (b"d", False, look_up, 64 * HOUR + 90 * MINUTE),  # a window begins within the tile
+        (b"r", False, correct, 401 * MINUTE),
+        (b"k", False, correct, 401 * MINUTE),
+    ],
+)
+def test_a_record_that_was_cut_short_is_told_with_what_mends_it(
+    tmp_path: Path, kind: bytes, work: Work, at: int, *, zeros: bool
+) -> None:
+    view, tables = view_of(None), {TABLE.name: rows(range(400)).lazy()}
+    with OnlineStore.open(tmp_path / "online", keep="30m") as store:
+        store.materialize([view], tables, at=400 * MINUTE)
+        state = store.state(view)
+        assert state is not None
+        spoil(store, state.number.to_bytes(4, "big") + kind, zeros=zeros)
+        with pytest.raises(CorruptError, match="a record of the online store is damaged") as caught:
+            work(store, view, at)
+        assert "materialize --fresh" in str(caught.value)
+        store.materialize([view], tables, at=400 * MINUTE, fresh=True)
+        check(store, view, rows(range(400)), 400 * MINUTE)
+
+
+def test_a_state_that_was_cut_short_is_told(tmp_path: Path) -> None:
+    view = view_of(None)
+    with OnlineStore.open(tmp_path / "online") as store:
+        store.materialize([view], {TABLE.name: rows(range(9)).lazy()}, at=400 * MINUTE)
+        spoil(store, b"v")
+        with pytest.raises(CorruptError, match="keeps of a view is damaged"):
+            store.stats()
+        with pytest.raises(CorruptError, match="keeps of a view is damaged"):
+            look_up(store, view, 400 * MINUTE)

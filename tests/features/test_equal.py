@@ -26,12 +26,23 @@ from tests.features.histories import (
     busy_histories,
     histories,
     make_world,
+    row_of,
 )
 from tests.features.reference import Row, features_of
 from tests.redis_server import redis_server
 
 RANDOMS = st.randoms(use_true_random=False)
 FOLDS = st.sampled_from([1, 2, 8])
+LONG: st.SearchStrategy[World] = st.builds(
+    make_world,
+    st.sampled_from(CLOCKS),
+    grain=st.just(7),
+    pair=st.booleans(),
+    text=st.just(pl.String),
+    kinds=st.sampled_from([1, 3]),
+    windows=st.sampled_from([(3, 100, 460), (1, 140, 550)]),
+)
+"""Worlds whose exact view has tiles of some moments: a window begins among the rows of one."""
 
 
 @contextmanager
@@ -139,6 +150,43 @@ def test_equal_though_tiles_are_folded(
 ) -> None:
     """One entity with many rows, of which few can be asked for one by one."""
     check_any_time(world, rows, random, fold, keeps=(2, 6))
+
+
+def check_cuts(world: World, random: Random, fold: int) -> None:
+    """Ask as of times at which the rows are folded, and windows begin anywhere among them."""
+    clock = world.clock
+    rows = [
+        row_of((
+            random.randint(0, 400),
+            random.randint(0, 150),
+            random.choice([0, 0, 1, 9, 40]),
+            random.choice([0, 0, 0, 1]),
+            random.randrange(1333) * 3 + 1,
+        )) | {"line": "x"}
+        for _ in range(random.randint(50, 200))
+    ]  # fmt: skip
+    with opened(None, clock.length(2), fold) as store:
+        store.materialize(world.views, world.lazy(rows), at=clock.at(200))
+        for moment in random.sample([*range(200, 290), *range(460, 690)], 12):
+            at = clock.at(moment) + random.choice([0, 1])
+            require_equal(online(world, store, at), world.frame(rows, at), (at, clock))
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(LONG, RANDOMS, FOLDS)
+def test_equal_though_windows_begin_within_tiles(world: World, random: Random, fold: int) -> None:
+    """What a tile's own lines give is joined with the page's next."""
+    check_cuts(world, random, fold)
+
+
+@pytest.mark.prove
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(LONG, RANDOMS, FOLDS)
+def test_equal_though_windows_begin_within_tiles_in_hundreds_of_histories(
+    world: World, random: Random, fold: int
+) -> None:
+    """The same, for longer."""
+    check_cuts(world, random, fold)
 
 
 @pytest.mark.prove

@@ -211,3 +211,22 @@ def test_a_long_history_has_a_record_of_its_own(store: OnlineStore) -> None:
     store.push(TABLE, rows([7_005]), [view])  # of b
     assert (records(store, view, b"h"), records(store, view, b"r")) == (0, 0)
     check(store, view, rows([7_000, 7_005]), 7_010 * MINUTE)
+
+
+def test_only_a_features_own_window_must_fit(store: OnlineStore) -> None:
+    """The sum of a longer window may fit though that of a shorter one, which nobody asks, does not."""
+    features: dict[str, lw.Aggregate | lw.Latest] = {
+        "sum": lw.sum("i", within="1h"),
+        "count": lw.count(within="5m"),
+        "least": lw.min("i", within="5m"),
+    }
+    view = FeatureView("whole", TABLE, "who", features)
+    most = 2**62 - 1
+    table = rows([0, 21, 22, 23]).with_columns(
+        pl.Series("i", [-most, most, most, most]), who=pl.lit("a")
+    )
+    store.materialize([view], {"events": table.lazy()}, at=30 * MINUTE)
+    check(store, view, table, 25 * MINUTE)
+    lookup = OnlineLookup([view], store, columns=[WHO])
+    with pytest.raises(FeatureError, match="the sum of a window does not fit"):
+        lookup.look_up({"who": ["a"]}, at=61 * MINUTE)

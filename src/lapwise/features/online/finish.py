@@ -7,7 +7,7 @@ once to a double, as NumPy does, so the bits are the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -75,13 +75,15 @@ def _sum(feature: Aggregate, column: ColumnFields) -> Finish:
     return lambda line: float(line[sum_at]) / line[observed] * quantum if line[observed] else None
 
 
-def check_sums(view: FeatureView, columns: dict[str, ColumnFields], items: list[list[int]]) -> None:
-    """Refuse the numbers of a window's items whose sum does not fit; each sum is taken exactly.
+def check_sums(
+    view: FeatureView, columns: dict[str, ColumnFields], windows: Mapping[int, list[list[int]]]
+) -> None:
+    """Refuse what does not fit: a value that the widest window shows, the sum of a feature's own.
 
     Args:
-        view: whose window it is.
+        view: whose windows they are.
         columns: the view's fields.
-        items: the window's items.
+        windows: the items of each window, by its length; each sum is taken exactly.
 
     Raises:
         FeatureError: a value or a sum does not fit its fixed point.
@@ -90,16 +92,16 @@ def check_sums(view: FeatureView, columns: dict[str, ColumnFields], items: list[
         if feature.kind not in ("sum", "mean", "std", "rate"):
             continue
         column = columns[feature.column]
-        numbers = [one[column.sums[feature.quantum]] for one in items]
+        sum_at = column.sums[feature.quantum]
         where = f"view '{view.name}': {feature.kind} of column '{feature.column}'"
         quantum = quantum_of(feature.quantum, floating=column.layout.code[1] == "f")
-        if UNFIT in numbers:
+        if UNFIT in [one[sum_at] for one in windows[view.widest]]:
             raise _unfit(where, "a value", quantum, SUM_BITS)
-        if not -(1 << 63) <= sum(numbers) < 1 << 63:
+        if not -(1 << 63) <= sum(one[sum_at] for one in windows[feature.within]) < 1 << 63:
             raise _unfit(where, "the sum of a window", quantum, 63)
         if feature.kind == "std":
             top = column.squares[feature.quantum][2]
-            if UNFIT in [one[top] for one in items]:
+            if UNFIT in [one[top] for one in windows[view.widest]]:
                 raise _unfit(where, "a value", quantum, SQUARE_BITS)
 
 

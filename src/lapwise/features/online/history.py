@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from struct import Struct
 
 import msgspec
+from msgspec import Raw
 
 from lapwise.features.corrections import FOREVER
 from lapwise.features.grain import last_sight_of_one
@@ -15,7 +16,16 @@ from lapwise.features.model import FeatureView
 from lapwise.features.online.backend import Writer
 from lapwise.features.online.batch import ViewRows
 from lapwise.features.online.fields import Fields, Side
-from lapwise.features.online.layout import Kept, Space, ViewState, packed, read_chain, write_chain
+from lapwise.features.online.layout import (
+    Kept,
+    Space,
+    ViewState,
+    encode_row,
+    packed,
+    read_chain,
+    read_row,
+    write_chain,
+)
 from lapwise.features.online.page import Page, Place, Stored, encode
 from lapwise.features.online.tile import fold
 
@@ -43,6 +53,7 @@ class History:
         self.state, self.view, self.fields = state, view, fields
         self.space = Space(state.number)
         self.floor, self.latest = state.floor, state.latest
+        self._widest = view.widest
         self._writer = writer
         self._chains: dict[bytes, list[Kept]] = {}
         self._entities: dict[bytes, _Entity] = {}
@@ -105,11 +116,11 @@ class History:
 
     def _last_seen(self, event: int) -> int:
         """Return the last time that sees a row of some event in the widest window."""
-        return last_sight_of_one(event, self.view.widest, self.view.grain)
+        return last_sight_of_one(event, self._widest, self.view.grain)
 
     def _insert(self, row: Kept, item: bytes, side: Side) -> None:
         entity, place = self._at(row)
-        entity.page.put(entity.page.find(place), place, item, side, row)
+        entity.page.put(entity.page.find(place), item, side, Raw(encode_row(row)))
         entity.changed = True
 
     def _end(self, row: Kept, until: int) -> None:
@@ -117,19 +128,18 @@ class History:
         if row.event is None or None in row.by:
             return
         entity, place = self._at(row)
-        index = entity.page.find(place)
-        if index < len(entity.page.places) and entity.page.places[index] == place:
-            item = entity.page.items[index]
-            entity.page.items[index] = item[:_UNTIL] + _NUMBER(until) + item[_UNTIL + 8 :]
+        index = entity.page.index(place)
+        if index is not None:
+            entity.page.end(index, until)
             entity.changed = True
 
     def _remove(self, row: Kept) -> None:
         if row.event is None or None in row.by:
             return
         entity, place = self._at(row)
-        index = entity.page.find(place)
-        if index < len(entity.page.places) and entity.page.places[index] == place:
-            entity.page.splice(index, index + 1, Page.empty())
+        index = entity.page.index(place)
+        if index is not None:
+            entity.page.drop(index, index + 1)
             entity.changed = True
 
     def _at(self, row: Kept) -> tuple[_Entity, Place]:
@@ -137,9 +147,8 @@ class History:
         entity = self._entities[packed(row.by)]
         event = row.event or 0
         tile = event // self.fields.tile
-        folded: Place = (tile * self.fields.tile, LEAST, ())
-        index = entity.page.find(folded)
-        if index < len(entity.page.places) and entity.page.places[index] == folded:
+        index = entity.page.folded(tile * self.fields.tile)
+        if index is not None:
             self._unfold(entity, index, tile)
         return entity, (event, row.known, row.key)
 
@@ -153,30 +162,29 @@ class History:
         """Return an entity's last row, None if it has none."""
         self._open([entity])
         page = self._entities[entity].page
-        while page.places:
-            row = page.rows[-1]
+        while page.rows:
+            last = len(page) - 1
+            row = page.row(last)
             if row is not None:
                 return row
-            tile = page.places[-1][0] // self.fields.tile
-            self._unfold(self._entities[entity], len(page.places) - 1, tile)
+            self._unfold(self._entities[entity], last, page.times(last)[0] // self.fields.tile)
         return None
 
     def move(self, row: Kept, event: int) -> None:
         """Let a row of a page have happened at another time, against what its key says."""
         entity, place = self._at(row)
         index = entity.page.find(place)
-        item, side = entity.page.items[index], entity.page.sides[index]
-        entity.page.splice(index, index + 1, Page.empty())
+        moving = entity.page.cut(index, index + 1)
+        entity.page.drop(index, index + 1)
         times = _NUMBER(event) + _NUMBER(max(event, row.known + 1))
         moved = msgspec.structs.replace(row, event=event)
-        self._insert(moved, times + item[_UNTIL:], side)
+        self._insert(moved, times + bytes(moving.items[_UNTIL:]), moving.sides[0])
 
     def finish(self, keep: int) -> ViewState:
         """Write what was changed, drop what no window shows any more, and return the new state."""
         self.floor = max(self.floor, self.latest - keep)
         changed = [entity for entity in self._entities.values() if entity.changed]
-        for entity in changed:
-            self._forget(self._prune(entity))
+        self._forget([row for entity in changed for row in self._prune(entity)])
         self._write(changed)
         for key in self._dirty:
             chain = self._chains[key]
@@ -189,12 +197,14 @@ class History:
     def _write(self, entities: list[_Entity]) -> None:
         """Fold and write entities' pages; the lines of all of them are made together."""
         pages: dict[tuple[bytes, bytes], Page] = {}
+        for number, tile, rows in fold([one.page for one in entities], self.fields, self.floor):
+            pages[self.space.tile(entities[number].name, tile)] = rows
         for entity in entities:
-            folded = fold(entity.page, self.fields, self.floor)
-            pages |= {self.space.tile(entity.name, tile): rows for tile, rows in folded}
-            for tile in entity.unfolded - {tile for tile, _ in folded}:
-                self._delete(self.space.tile(entity.name, tile))
-            if entity.page.places:
+            for tile in entity.unfolded:
+                keys = self.space.tile(entity.name, tile)
+                if keys not in pages:
+                    self._delete(keys)
+            if entity.page.rows:
                 pages[self.space.page(entity.name)] = entity.page
             else:
                 self._delete(self.space.page(entity.name))
@@ -211,21 +221,23 @@ class History:
 
     def _prune(self, entity: _Entity) -> list[Kept]:
         """Drop the leading items that left every window before the floor; return their rows."""
-        page, gone = entity.page, []
+        page = entity.page
+        gone: list[Kept] = []
         number = 0
-        for (position, _, _), row in zip(page.places, page.rows, strict=True):
-            end = position + self.fields.tile - 1 if row is None else position
-            if self._last_seen(end) >= self.floor:
+        while number < len(page):
+            position, visible, _ = page.times(number)
+            tile = visible == LEAST
+            if self._last_seen(position + self.fields.tile - 1 if tile else position) >= self.floor:
                 break
-            if row is None:
+            if tile:
                 keys = self.space.tile(entity.name, position // self.fields.tile)
                 (stored,) = self._read([keys])
-                gone += [one for one in Page.decode(stored, self.fields).rows if one is not None]
+                gone += map(read_row, Page.decode(stored, self.fields).rows)
                 self._delete(keys)
             else:
-                gone.append(row)
+                gone.append(read_row(page.rows[number]))
             number += 1
-        page.splice(0, number, Page.empty())
+        page.drop(0, number)
         return gone
 
     def _forget(self, rows: list[Kept]) -> None:

@@ -2,7 +2,7 @@
 
 A backend holds for each version of a view, under its number::
 
-    m <digest>                       the view's state
+    v <digest>                       the state of a version of a view
     <number> e <entity>              the entity's page: tiles, and the rows that are not in one
     <number> h <entity>              its history, if it is long
     <number> d <entity> <tile>       the page of the rows that a tile was made of
@@ -37,6 +37,7 @@ __all__ = [
     "encode_row",
     "packed",
     "read_chain",
+    "read_row",
     "state_key",
     "type_text",
     "write_chain",
@@ -139,12 +140,14 @@ class Space:
 
 
 _encode = msgspec.msgpack.Encoder().encode
+read_row = msgspec.msgpack.Decoder(Kept).decode
+"""Return a row from its bytes."""
 _decode_chain = msgspec.msgpack.Decoder(list[Kept]).decode
 
 
 def state_key(digest: Digest) -> bytes:
     """Return the key of a view's state."""
-    return b"m" + bytes.fromhex(digest)
+    return b"v" + bytes.fromhex(digest)
 
 
 def packed(values: list[Any] | tuple[Any, ...]) -> bytes:

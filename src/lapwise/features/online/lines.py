@@ -23,7 +23,7 @@ from lapwise.features.corrections import FOREVER
 from lapwise.features.kernel import Bools, Int64
 from lapwise.features.online.fields import POSITION, UNTIL, VISIBLE, ColumnFields, Fields, Side
 
-__all__ = ["HEAD", "Texts", "fit", "lines_of", "read_texts", "suffixes"]
+__all__ = ["HEAD", "Texts", "fit", "lines_of", "open_lines", "read_texts", "suffixes"]
 
 HEAD = Struct("<qII")
 
@@ -43,6 +43,17 @@ class Texts(msgspec.Struct, frozen=True, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 read_texts = msgspec.msgpack.Decoder(Texts).decode
+
+
+def open_lines(record: bytes, fields: Fields) -> tuple[int, Sequence[int], bytes]:
+    """Return since when a record's lines are right, when each begins, and the texts' bytes.
+
+    A line is read with ``fields.unpack(record, HEAD.size + 8 * fields.line * index)``.
+    """
+    settled, number, texts = HEAD.unpack_from(record)
+    stop = HEAD.size + 8 * fields.line * number
+    begins = memoryview(record)[HEAD.size : stop].cast("q")[:: fields.line]
+    return settled, begins, record[stop : stop + texts]
 
 
 def lines_of(

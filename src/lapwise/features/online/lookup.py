@@ -17,6 +17,7 @@ from lapwise.core.model import Column
 from lapwise.features.expressions.demand import OnDemand
 from lapwise.features.frame import Feature, feature_names
 from lapwise.features.model import FeatureView, view_digest
+from lapwise.features.online.damage import UNREADABLE, damaged
 from lapwise.features.online.derived import Derived
 from lapwise.features.online.layout import Space, ViewState, packed, state_key, type_text
 from lapwise.features.online.page import Stored
@@ -223,17 +224,22 @@ class _Known:
         """Return each feature's values, given the state and what the keys hold.
 
         None if what they hold is not enough, and that of ``past`` is needed.
+
+        Raises:
+            CorruptError: a record is damaged.
+            FeatureError: the store no longer answers for this time, or a number does not fit.
         """
-        _check_time(self.vectors.view, self.state, at)
-        if not past:
-            return self.vectors.compute(
-                values[1 : entities + 1], _parted(values[entities + 1 :], entities), at
-            )
-        half = len(values) // 2 + 1
-        stored = list(map(Stored, values[1:half], values[half:]))
-        return self.vectors.compute_past(
-            stored[:entities], _parted(stored[entities:], entities), at
-        )
+        view, vectors = self.vectors.view, self.vectors
+        _check_time(view, self.state, at)
+        try:
+            if not past:
+                tiles = _parted(values[entities + 1 :], entities)
+                return vectors.compute(values[1 : entities + 1], tiles, at)
+            half = len(values) // 2 + 1
+            stored = list(map(Stored, values[1:half], values[half:]))
+            return vectors.compute_past(stored[:entities], _parted(stored[entities:], entities), at)
+        except UNREADABLE as error:
+            raise damaged(view.name) from error
 
 
 def _parted(values: Sequence[T], parts: int) -> list[Sequence[T]]:
@@ -314,5 +320,5 @@ def _check_time(view: FeatureView, state: ViewState, at: int) -> None:
             f"view '{view.name}': the online store no longer answers for this time",
             value=format_time(at),
             expected=f"{format_time(state.floor)} or later",
-            fix="lapwise features materialize",
+            fix="ask for a later time",
         )

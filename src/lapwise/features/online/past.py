@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import compress
 
 import numpy as np
 
 from lapwise.features.corrections import FOREVER
-from lapwise.features.kernel import LEAST
 from lapwise.features.model import FeatureView
 from lapwise.features.online.fields import POSITION, UNTIL, VISIBLE, Fields
 from lapwise.features.online.finish import check_sums
@@ -23,7 +22,7 @@ def as_of(
     fields: Fields,
     stored: Stored,
     tiles: Mapping[int, Stored],
-    starts: Sequence[int],
+    starts: Mapping[int, int],
     at: int,
 ) -> bytes | None:
     """Return the lines that an entity's page had at a time, None if nothing of it was visible.
@@ -33,7 +32,7 @@ def as_of(
         fields: the view's.
         stored: what is kept of the page.
         tiles: what is kept of the tiles in which windows begin.
-        starts: where windows begin.
+        starts: where each window begins, by its length.
         at: microseconds.
 
     Raises:
@@ -41,17 +40,19 @@ def as_of(
     """
     page = Page.decode(stored, fields)
     for tile, content in tiles.items():
-        index = page.find((tile * fields.tile, LEAST, ()))
-        if content.record is not None:
+        index = page.folded(tile * fields.tile)
+        if content.record is not None and index is not None:
             page.splice(index, index + 1, Page.decode(content, fields))
-    items = page.numbers(fields)
+    items = page.numbers()
     shown = (items[:, VISIBLE] <= at) & (items[:, UNTIL] >= at)
     items = items[shown]
     if not len(items):
         return None
     if not fit(items, np.array([len(items)]), fields)[0]:
-        for start in starts:
-            check_sums(view, fields.columns, items[items[:, POSITION] >= start].tolist())
+        windows = {
+            within: items[items[:, POSITION] >= start].tolist() for within, start in starts.items()
+        }
+        check_sums(view, fields.columns, windows)
     items[:, UNTIL] = FOREVER
     sides = list(compress(page.sides, shown.tolist()))
     return lines_of(items, [len(items)], sides, fields)[0]

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 import numpy as np
 import polars as pl
+from msgspec import Raw
 
 from lapwise.features.corrections import FOREVER, with_until
 from lapwise.features.grain import last_sight
@@ -17,7 +18,7 @@ from lapwise.features.online.batch import Batch, Shape, ViewRows
 from lapwise.features.online.fields import UNTIL, Fields
 from lapwise.features.online.layout import Space, ViewState, chain_of, encode_row, packed
 from lapwise.features.online.lines import lines_of
-from lapwise.features.online.page import Page, Place, encode, parts
+from lapwise.features.online.page import Page, encode, parts
 from lapwise.features.online.tile import FOLD_ROWS, fold
 from lapwise.features.rows import Rows, check_keys, read
 
@@ -145,16 +146,23 @@ class _Placed:
         self, entities: list[tuple[int, int]], fields: Fields, space: Space
     ) -> Iterator[tuple[bytes, bytes]]:
         """Return what is kept of entities some of whose rows may be folded, or were corrected."""
+        if not entities:
+            return
+        names = [packed(self.rows[start].by) for start, _ in entities]
+        whole = [
+            Page(
+                fields.bytes,
+                bytearray(self.items[start:stop].tobytes()),
+                self.sides[start:stop],
+                list(map(Raw, self.encoded[start:stop])),
+            )
+            for start, stop in entities
+        ]
         pages: dict[tuple[bytes, bytes], Page] = {}
-        for start, stop in entities:
-            rows = self.rows[start:stop]
-            places: list[Place] = [(row.event or 0, row.known, row.key) for row in rows]
-            each = [item.tobytes() for item in self.items[start:stop]]
-            page = Page(places, each, self.sides[start:stop], list(rows))
-            name = packed(rows[0].by)
-            for tile, folded in fold(page, fields, self.floor):
-                pages[space.tile(name, tile)] = folded
-            if page.places:
+        for number, tile, rows in fold(whole, fields, self.floor):
+            pages[space.tile(names[number], tile)] = rows
+        for name, page in zip(names, whole, strict=True):
+            if page.rows:
                 pages[space.page(name)] = page
         made = encode(list(pages.values()), fields)
         for (key, beside), (record, history) in zip(pages, made, strict=True):

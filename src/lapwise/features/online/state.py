@@ -8,10 +8,11 @@ from struct import Struct
 import msgspec
 
 from lapwise.core.digest import Digest
-from lapwise.core.errors import FeatureError, NotMaterialisedError
+from lapwise.core.errors import CorruptError, FeatureError, NotMaterialisedError
 from lapwise.features.model import FeatureView
 from lapwise.features.online.backend import Backend, Writer
 from lapwise.features.online.batch import Shape
+from lapwise.features.online.damage import UNREADABLE, damaged
 from lapwise.features.online.fields import ROWS
 from lapwise.features.online.layout import Space, ViewState, state_key
 from lapwise.features.online.lines import HEAD
@@ -27,7 +28,6 @@ __all__ = [
     "require_state",
 ]
 
-_decode = msgspec.msgpack.Decoder(ViewState).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -50,7 +50,7 @@ class ViewStats:
 
 def read_state(content: bytes | None) -> ViewState | None:
     """Return a view's state from its record."""
-    return None if content is None else _decode(content)
+    return None if content is None else _state(content)
 
 
 def require_state(content: bytes | None, view: FeatureView, digest: Digest) -> ViewState:
@@ -58,6 +58,7 @@ def require_state(content: bytes | None, view: FeatureView, digest: Digest) -> V
 
     Raises:
         NotMaterialisedError: it has none.
+        CorruptError: it is damaged.
     """
     if content is None:
         raise NotMaterialisedError(
@@ -66,7 +67,21 @@ def require_state(content: bytes | None, view: FeatureView, digest: Digest) -> V
             expected="its rows in the online store",
             fix="lapwise features materialize",
         )
-    return _decode(content)
+    return _state(content)
+
+
+_decode = msgspec.msgpack.Decoder(ViewState).decode
+
+
+def _state(content: bytes) -> ViewState:
+    try:
+        return _decode(content)
+    except msgspec.DecodeError as error:
+        raise CorruptError(
+            "what the online store keeps of a view is damaged",
+            expected="what a write of Lapwise left there",
+            fix="delete the store, then lapwise features materialize",
+        ) from error
 
 
 def put_state(writer: Writer, digest: Digest, state: ViewState) -> None:
@@ -114,16 +129,19 @@ def check_shape(view: FeatureView, shape: Shape, state: ViewState) -> None:
 
 def all_stats(backend: Backend) -> dict[Digest, ViewStats]:
     """Return what the store holds, by the digest of the view; it reads all of it."""
-    states = {key[1:].hex(): _decode(content) for key, content in backend.scan(b"m")}
+    states = {key[1:].hex(): _state(content) for key, content in backend.scan(b"v")}
     return {digest: _stats(backend, state) for digest, state in states.items()}
 
 
 def _stats(backend: Backend, state: ViewState) -> ViewStats:
     entities = rows = 0
     for _, content in backend.scan(Space(state.number).pages):
-        _, number, _ = HEAD.unpack_from(content)
-        if number:  # the first line is all of it
-            rows += _NUMBER.unpack_from(content, HEAD.size + 8 * ROWS)[0]
+        try:
+            _, number, _ = HEAD.unpack_from(content)
+            if number:  # the first line is all of it
+                rows += _NUMBER.unpack_from(content, HEAD.size + 8 * ROWS)[0]
+        except UNREADABLE as error:
+            raise damaged(state.view) from error
         entities += 1
     return ViewStats(
         view=state.view,

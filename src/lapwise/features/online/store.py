@@ -22,6 +22,7 @@ from lapwise.core.protocols import Progress, SilentProgress
 from lapwise.features.model import FeatureView, view_digest
 from lapwise.features.online.backend import Backend, Writer
 from lapwise.features.online.batch import Batch, Plan
+from lapwise.features.online.damage import UNREADABLE, damaged
 from lapwise.features.online.displace import displace
 from lapwise.features.online.fields import Fields
 from lapwise.features.online.history import History
@@ -124,6 +125,7 @@ class OnlineStore:
         Raises:
             FeatureError: a column is missing or of another type than before, a row has no key, or
                 a view was never materialised.
+            CorruptError: a record that the rows touch is damaged.
         """
         reading = [view for view in views if view.table.name == table.name]
         if not reading or rows.is_empty():
@@ -145,8 +147,12 @@ class OnlineStore:
             state = require_state(content, view, digest)
             check_shape(view, shape, state)
             history = History(writer, state, view, fields)
-            added += history.add(batch.rows_of(view, shape, fields))
-            changed = history.finish(self._keep)
+            rows = batch.rows_of(view, shape, fields)
+            try:
+                added += history.add(rows)
+                changed = history.finish(self._keep)
+            except UNREADABLE as error:
+                raise damaged(view.name) from error
             entities += history.entities
             if changed != state:
                 put_state(writer, digest, changed)
@@ -268,8 +274,11 @@ class OnlineStore:
             (content,) = writer.get([state_key(digest)])
             state = require_state(content, view, digest)
             history = History(writer, state, view, Fields(view, state.columns))
-            key = displace(history, list(entity), by)
-            history.finish(self._keep)
+            try:
+                key = displace(history, list(entity), by)
+                history.finish(self._keep)
+            except UNREADABLE as error:
+                raise damaged(view.name) from error
             return key
 
         return self.backend.write(move)

@@ -7,7 +7,7 @@ from operator import add
 
 from lapwise.features.kernel import LEAST
 from lapwise.features.online.fields import ColumnFields, Fields, Line
-from lapwise.features.online.lines import HEAD, Texts, read_texts
+from lapwise.features.online.lines import HEAD, Texts, open_lines, read_texts
 
 __all__ = ["Tail"]
 
@@ -61,14 +61,12 @@ def _join(line: list[int], earlier: Line, later: Line, column: ColumnFields, mov
 
 def _line(fields: Fields, record: bytes, start: int) -> Line | None:
     """Return the first line of a record that does not lie before a time."""
-    _, number, _ = HEAD.unpack_from(record)
-    width = fields.line
-    numbers = memoryview(record)[HEAD.size : HEAD.size + 8 * number * width].cast("q")
-    index = bisect_left(numbers[::width], start)
-    return fields.unpack(record, HEAD.size + 8 * index * width) if index < number else None
+    _, begins, _ = open_lines(record, fields)
+    index = bisect_left(begins, start)
+    there = index < len(begins)
+    return fields.unpack(record, HEAD.size + 8 * fields.line * index) if there else None
 
 
 def _texts(fields: Fields, record: bytes) -> Texts:
-    _, number, apart = HEAD.unpack_from(record)
-    start = HEAD.size + 8 * number * fields.line
-    return read_texts(record[start : start + apart]) if apart else Texts([], [])
+    _, _, texts = open_lines(record, fields)
+    return read_texts(texts) if texts else Texts([], [])

@@ -17,12 +17,11 @@ import polars as pl
 from lapwise.core.model import Column
 from lapwise.features.corrections import FOREVER
 from lapwise.features.grain import start_of_one
-from lapwise.features.kernel import LEAST
 from lapwise.features.model import FeatureView
 from lapwise.features.online.fields import Fields, Line
 from lapwise.features.online.finish import finisher
 from lapwise.features.online.layout import ColumnLayout
-from lapwise.features.online.lines import HEAD, read_texts
+from lapwise.features.online.lines import HEAD, open_lines, read_texts
 from lapwise.features.online.page import Stored
 from lapwise.features.online.past import as_of
 from lapwise.features.online.tail import Tail
@@ -115,8 +114,9 @@ class Vectors:
         """
         starts, tails = self.starts(at), self.tails(at)
         found: list[list[Line]] = [[] for _ in starts]
+        begun = dict(zip(self.windows, starts, strict=True))
         made = [
-            as_of(self.view, self.fields, page, dict(zip(tails, mine, strict=True)), starts, at)
+            as_of(self.view, self.fields, page, dict(zip(tails, mine, strict=True)), begun, at)
             for page, mine in zip(pages, tiles or [()] * len(pages), strict=True)
         ]
         self._add(found, made, starts, FOREVER)
@@ -130,28 +130,19 @@ class Vectors:
         at: int,
     ) -> bool:
         """Add the line of each window of each entity; return whether all are right at a time."""
-        fields, unpack, head = self.fields, self.fields.unpack, HEAD.size
-        width, size = fields.line, 8 * fields.line
+        fields, unpack, size = self.fields, self.fields.unpack, 8 * self.fields.line
         for page in pages:
-            settled, number, apart = (LEAST, 0, 0) if page is None else HEAD.unpack_from(page)
-            if settled > at:
-                return False
-            if not number or page is None:
+            if page is None:
                 for lines in found:
                     lines.append(fields.nothing)
                 continue
-            stop = head + number * size
-            positions = memoryview(page)[head:stop].cast("q")[::width]
-            texts: list[Any] = (
-                read_texts(page[stop : stop + apart]).texts if apart and fields.texts else []
-            )
-            index = number
+            settled, begins, content = open_lines(page, fields)
+            if settled > at:
+                return False
+            texts = [read_texts(content).texts if content else []] if fields.texts else []
+            index = number = len(begins)
             for lines, start in zip(found, starts, strict=True):
-                index = bisect_left(positions, start, 0, index)
-                if index == number:
-                    lines.append(fields.nothing)
-                elif fields.texts:
-                    lines.append((*unpack(page, head + index * size), texts))
-                else:
-                    lines.append(unpack(page, head + index * size))
+                index = bisect_left(begins, start, 0, index)
+                line = unpack(page, HEAD.size + index * size) if index < number else fields.nothing
+                lines.append((*line, *texts) if texts else line)
         return True
