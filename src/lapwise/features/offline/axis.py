@@ -269,7 +269,10 @@ class Timeline:
             moments, side = np.searchsorted(self._ranked, moments, side=side), "left"
         low, span = self._low - 1, np.int64(self._high - self._low + 3)
         moments = np.clip(moments, low, self._high + 1) - low
-        for first in range(0, int(max(self._codes[-1], codes[-1])) + 1, self._batch):
+        firsts = [0]
+        if codes[-1] >= self._batch:
+            firsts = (np.unique(codes // self._batch) * self._batch).tolist()
+        for first in firsts:
             chosen = slice(*np.searchsorted(codes, (first, first + self._batch)))
             begin, keys = self._keys(first)
             sought = (codes[chosen] - first) * span + moments[chosen]

@@ -97,10 +97,7 @@ def _laid(
 
 
 class _Ends:
-    """Features that are values of single rows: those of the same rows are gathered together.
-
-    Polars gathers columns beside each other, one thread each.
-    """
+    """Features that are values of single rows, gathered when all else is done."""
 
     def __init__(self, live: pl.DataFrame) -> None:
         self._live = live
@@ -115,13 +112,27 @@ class _Ends:
     def gathered(self) -> dict[str, pl.Series]:
         """Return the features; -0.0 leaves as 0.0."""
         found: dict[str, pl.Series] = {}
+        room: dict[np.dtype[Any], NDArray[Any]] = {}
         while self._rows:
             rows, wanted = self._rows.pop()
-            columns = [pl.col(value_name(one)).gather(rows).alias(n) for n, one in wanted.items()]
-            for values in self._live.select(columns):
-                whole = not values.dtype.is_float()
-                found[values.name] = values if whole else values.set(values == 0.0, 0.0)
+            present = rows.is_not_null()  # apart: Polars gathers by nulls half as fast
+            places = rows.fill_null(0) if self._live.height else rows
+            for name, source in wanted.items():
+                values = _in_one_piece(self._live[value_name(source)], room).gather(places)
+                floating = values.dtype.is_float()
+                found[name] = values.set(values == 0.0, 0.0) if floating else values
+            chosen = pl.DataFrame([found[name].alias(name) for name in wanted])
+            found |= {one.name: one for one in chosen.select(pl.when(present).then(pl.all()))}
         return found
+
+
+def _in_one_piece(column: pl.Series, room: dict[np.dtype[Any], NDArray[Any]]) -> pl.Series:
+    """Return a column that Polars gathers from ten times as fast; it is the room's until the next."""
+    if column.n_chunks() == 1 or column.null_count() or not column.dtype.is_numeric():
+        return column.rechunk()
+    pieces = [piece.to_numpy() for piece in column.get_chunks()]
+    whole = room.setdefault(pieces[0].dtype, np.empty(len(column), pieces[0].dtype))
+    return pl.Series(np.concatenate(pieces, out=whole))
 
 
 class _Column:
