@@ -18,7 +18,7 @@ from lapwise.features.online.batch import Batch, Shape, ViewRows
 from lapwise.features.online.fields import UNTIL, Fields
 from lapwise.features.online.layout import Space, ViewState, chain_of, encode_row, packed
 from lapwise.features.online.lines import lines_of
-from lapwise.features.online.page import Page, encode, parts
+from lapwise.features.online.page import Page, Parts, encode, parts
 from lapwise.features.online.tile import FOLD_ROWS, fold
 from lapwise.features.rows import Rows, check_keys, read
 
@@ -115,12 +115,15 @@ class _Placed:
             for start, stop in some:
                 foldable = self.corrected or stop - start >= FOLD_ROWS
                 (many if foldable else few).append((start, stop))
-            yield from self._few(few, fields, space)
-            yield from self._many(many, fields, space)
+            made = chain(self._few(few, fields, space), self._many(many, fields, space))
+            for (page, beside), (record, history) in made:
+                yield page, record
+                if history is not None:
+                    yield beside, history
 
     def _few(
         self, entities: list[tuple[int, int]], fields: Fields, space: Space
-    ) -> Iterator[tuple[bytes, bytes]]:
+    ) -> Iterator[tuple[tuple[bytes, bytes], Parts]]:
         """Return what is kept of entities that have too few rows for a tile."""
         if not entities:
             return
@@ -135,16 +138,13 @@ class _Placed:
         for (start, stop), one in zip(entities, lines, strict=True):
             end = at + (stop - start) * width
             own, encoded = self.sides[start:stop], chain_of(self.encoded[start:stop])
-            record, history = parts(one, content[at:end], own, encoded, fields)
-            page, beside = space.page(packed(self.rows[start].by))
-            yield page, record
-            if history is not None:
-                yield beside, history
+            kept = parts(one, content[at:end], own, encoded, fields)
+            yield space.page(packed(self.rows[start].by)), kept
             at = end
 
     def _many(
         self, entities: list[tuple[int, int]], fields: Fields, space: Space
-    ) -> Iterator[tuple[bytes, bytes]]:
+    ) -> Iterator[tuple[tuple[bytes, bytes], Parts]]:
         """Return what is kept of entities some of whose rows may be folded, or were corrected."""
         if not entities:
             return
@@ -164,8 +164,4 @@ class _Placed:
         for name, page in zip(names, whole, strict=True):
             if page.rows:
                 pages[space.page(name)] = page
-        made = encode(list(pages.values()), fields)
-        for (key, beside), (record, history) in zip(pages, made, strict=True):
-            yield key, record
-            if history is not None:
-                yield beside, history
+        yield from zip(pages, encode(list(pages.values()), fields), strict=True)

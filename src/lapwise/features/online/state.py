@@ -28,6 +28,7 @@ __all__ = [
     "require_state",
 ]
 
+_decode = msgspec.msgpack.Decoder(ViewState).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -68,9 +69,6 @@ def require_state(content: bytes | None, view: FeatureView, digest: Digest) -> V
             fix="lapwise features materialize",
         )
     return _state(content)
-
-
-_decode = msgspec.msgpack.Decoder(ViewState).decode
 
 
 def _state(content: bytes) -> ViewState:
